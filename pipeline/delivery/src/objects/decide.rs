@@ -160,7 +160,9 @@ fn deletion(object: &KObject, history: &History, known: Known<'_>) -> Decision {
     if let Some(detail) = mixed(object, standing.version.as_ref()) {
         return Decision::Mixed(detail);
     }
-    let others = standing.doubtful || (!known.keyed && !known.alone);
+    // A request to delete names no revision, and what is known may be from before the partition was elsewhere: so even of a
+    // topic with keys only a replica that is alone believes it.
+    let others = standing.doubtful || !known.alone;
     let compares = object.version.is_some() && others;
     match &standing.id {
         _ if compares && !history.has_looked() => Decision::Look,

@@ -251,9 +251,16 @@ impl Partitions {
         let next = if topic.closed {
             self.letters_of(to).first().copied()
         } else {
+            // One that is under way is not sent a second time: the answers could not be told apart.
+            let records = &self.records;
+            let waits = |id: &&RecordId| records.get(*id).is_none_or(|one| one.letter.is_none());
             let after = topic.tried.map_or(Bound::Unbounded, Bound::Excluded);
-            let mut after = topic.refused.range((after, Bound::Unbounded));
-            after.next().or_else(|| topic.refused.first()).copied()
+            let after = topic.refused.range((after, Bound::Unbounded));
+            let next = after.chain(&topic.refused).find(waits).copied();
+            if next.is_none() && !topic.refused.is_empty() {
+                return Try::UnderWay;
+            }
+            next
         };
         let Some(id) = next else {
             self.letters.of(to).closed = false;

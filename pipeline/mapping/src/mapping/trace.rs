@@ -33,6 +33,8 @@ pub struct AskedRoute {
     pub place: Place,
     /// Its condition, if it has one.
     pub when: Option<TracedValue>,
+    /// It takes only deletions, and the event is none.
+    pub only_deletions: bool,
     /// Whether it decides.
     pub decides: bool,
 }
@@ -72,11 +74,14 @@ impl Mapping {
         for route in self.routes_of(event) {
             let when = route.when.as_ref();
             // A condition that fails decides, too: it rejects the record.
-            let decides = when.is_none_or(|when| when.holds(&scope).unwrap_or(true));
+            let holds = || when.is_none_or(|when| when.holds(&scope).unwrap_or(true));
+            let only_deletions = route.only_deletions && !event.deleted;
+            let decides = !only_deletions && holds();
             traced.asked.push(AskedRoute {
                 route: Arc::clone(&route.name),
                 place: route.place,
                 when: when.map(|when| value(route, "when".to_owned(), when, &scope)),
+                only_deletions,
                 decides,
             });
             if decides {

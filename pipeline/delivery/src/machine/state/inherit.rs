@@ -120,6 +120,8 @@ impl Machine {
                     id: id.or_else(|| before.id.clone()),
                     fingerprint: None,
                     revision,
+                    // It was stored, so it is there.
+                    gone: false,
                     // It may have been given another one.
                     company: Affiliation::default(),
                     ..before

@@ -342,6 +342,13 @@ impl<'a> Work<'a> {
         let id = id.ok_or_else(|| missing("externalId", &rule.external_id))?;
         let version = self.version(rule.version.as_ref())?;
         if rule.deletes {
+            // Without a version it would take any state with it, however new: only a constant may say so.
+            if let Some(expr) = &rule.version
+                && version.is_none()
+                && expr.as_literal() != Some(&Value::Null)
+            {
+                return Err(missing("version", expr));
+            }
             let (klass, id) = (rule.klass.clone(), ExternalId(Arc::from(id)));
             return Ok(Operation::KObject(KObject::deletion(klass, id, version)));
         }

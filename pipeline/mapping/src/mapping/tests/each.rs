@@ -6,7 +6,7 @@ use super::*;
 use crate::decode::{Format, Limits};
 use crate::route::Pipeline;
 use crate::testing::shown;
-use ingest_model::outcome::{SkipReason, Verdict};
+use ingest_model::outcome::{Rejection, SkipReason, Verdict};
 
 const PARCELS: &str = r#"
   - name: parcels
@@ -24,13 +24,16 @@ const PARCELS: &str = r#"
       - track: '"Sent"'
 "#;
 
-fn verdict(mapping: &Mapping, value: &serde_json::Value) -> Verdict {
-    let record = Record {
+fn read(value: &serde_json::Value) -> Record {
+    Record {
         value: Some(value.to_string().into()),
         ..record()
-    };
+    }
+}
+
+fn verdict(mapping: &Mapping, value: &serde_json::Value) -> Verdict {
     let limits = Limits::default();
-    Pipeline::explain_with(mapping, Format::Json, limits, &record, now()).1
+    Pipeline::explain_with(mapping, Format::Json, limits, &read(value), now()).1
 }
 
 #[test]
@@ -278,6 +281,10 @@ routes:
             panic!("the next route takes it")
         };
         assert_eq!(&*planned[0].route, "others");
+        let traced =
+            Pipeline::traces_with(&mapping, Format::Json, Limits::default(), &read(&event));
+        assert_eq!(traced[0].route.as_deref(), Some("others"));
+        assert!(traced[0].asked[0].only_deletions && !traced[0].asked[0].decides);
         event["type"] = "B".into();
         assert_eq!(
             verdict(&mapping, &event),
@@ -285,6 +292,12 @@ routes:
         );
         event["type"] = "A".into();
     }
+    (event["gone"], event["n"]) = (json!(true), json!(null));
+    let Verdict::Reject(rejected) = verdict(&mapping, &event) else {
+        panic!("a version that is missing takes nothing with it")
+    };
+    assert_eq!(rejected.reason, Rejection::MissingField);
+    assert!(rejected.detail.contains("version"), "{rejected:?}");
     let used = mapping.klasses();
     let order = used.iter().find(|one| &*one.klass.0 == "order").unwrap();
     assert!(order.attributes.is_empty(), "a deletion writes none");

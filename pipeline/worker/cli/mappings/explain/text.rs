@@ -88,6 +88,8 @@ fn list(value: &Value) -> &[Value] {
 fn asked(route: &Value) -> String {
     let decides = if route["decides"] == true {
         "decides"
+    } else if route["onlyDeletions"] == true {
+        "takes only deletions, and this is none"
     } else {
         "does not hold"
     };

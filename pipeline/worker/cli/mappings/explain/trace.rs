@@ -30,6 +30,9 @@ fn asked(route: &AskedRoute) -> Value {
         }
     }
     shown.insert("decides".to_owned(), json!(route.decides));
+    if route.only_deletions {
+        shown.insert("onlyDeletions".to_owned(), json!(true));
+    }
     Value::Object(shown)
 }
 
