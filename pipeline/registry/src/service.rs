@@ -295,6 +295,8 @@ impl Service {
         }
         let answered = self.wanted.remove(&id);
         self.answered(answered.is_some_and(|one| one.trouble.is_some()));
+        // whoever hears the news finds that the trouble is over
+        self.tell();
         self.news.send_modify(|news| *news += 1);
     }
 

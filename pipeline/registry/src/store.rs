@@ -109,7 +109,8 @@ impl Store {
         let mut entries = entries.unwrap_or_else(PoisonError::into_inner);
         entries.remove(&id);
         let mut has = kept(&entries);
-        while !entries.is_empty()
+        // The one that was used last stays beside the new one: a record may need one for its key and one for its value.
+        while entries.len() > 1
             && (has.schemas >= self.limit.schemas
                 || has.bytes.saturating_add(weight) > self.limit.bytes)
         {
