@@ -112,12 +112,24 @@ fn parsed(name: &str, text: &str) -> Result<File, Error> {
 /// within brackets, and the parts of an option's name.
 fn shallow(text: &str) -> Result<(), SchemaFault> {
     let (mut depth, mut parts) = (0_usize, 0_usize);
-    for c in text.chars() {
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        // A bracket in a text or a comment closes none.
         match c {
+            '"' | '\'' => {
+                pass_text(&mut rest, c);
+                parts = 0;
+            }
+            '/' if rest.as_str().starts_with('/') => {
+                rest = after(rest.as_str(), "\n").chars();
+            }
+            '/' if rest.as_str().starts_with('*') => {
+                rest = after(rest.as_str().get(1..).unwrap_or_default(), "*/").chars();
+            }
             '{' | '[' | '(' | '<' => depth += 1,
             '}' | ']' | ')' | '>' => depth = depth.saturating_sub(1),
             '.' => parts += 1,
-            ';' | '=' | '"' | '\'' => parts = 0,
+            ';' | '=' => parts = 0,
             _ => {}
         }
         if depth > DEEPEST || parts > MOST_PARTS {
@@ -127,4 +139,21 @@ fn shallow(text: &str) -> Result<(), SchemaFault> {
         }
     }
     Ok(())
+}
+
+/// Passes over a text up to its closing quote, or to the end of the line, where the compiler ends it, too.
+fn pass_text(rest: &mut std::str::Chars<'_>, quote: char) {
+    while let Some(c) = rest.next() {
+        match c {
+            '\\' => drop(rest.next()),
+            '\n' => return,
+            c if c == quote => return,
+            _ => {}
+        }
+    }
+}
+
+/// What follows the first of these marks.
+fn after<'t>(text: &'t str, mark: &str) -> &'t str {
+    text.split_once(mark).map_or("", |(_, rest)| rest)
 }

@@ -59,6 +59,11 @@ fn schemas_that_nest_for_ever_are_refused() {
     };
     for text in [
         deep("message M {", "}"),
+        // what closes in a text or a comment closes nothing
+        deep("message M { option a = \"}\\\"}\";", "}"),
+        deep("message M { option a = '}';", "}"),
+        deep("message M { // }\n", "}"),
+        deep("message M { /* \" } */", "}"),
         format!(
             "{} option (x) = {}",
             "syntax = \"proto3\"; message A {}",
