@@ -3,8 +3,16 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use ingest_mapping::decode::{Format, Limits};
+use ingest_mapping::mapping::Mapping;
 use ingest_mapping::mapping::node::Node;
+use ingest_mapping::route::Pipeline;
+use ingest_model::operation::Operation;
+use ingest_model::outcome::Verdict;
+use ingest_model::record::{Header, Offset, Position, Record, TopicPartition};
+use jiff::Timestamp;
 use kustomer_sim::server::Server;
 use kustomer_sim::{Config, FaultScript};
 use serde_json::{Value, json};
@@ -15,10 +23,12 @@ const EXAMPLES: &[(&str, usize)] = &[
     ("deploy/chart/README.md", 1),
     // `pipeline/worker/config/tests.rs`, where it is compared with the settings
     ("docs/configuration.md", 1),
+    // `the_route_for_redactions_deletes_the_orders`
+    ("docs/inputs.md", 1),
     // `what_the_page_of_the_api_shows_is_taken_by_the_simulator`
     ("docs/kustomer-api.md", 2),
     // `pipeline/mapping/tests/examples.rs`, where each is compiled
-    ("docs/mapping.md", 12),
+    ("docs/mapping.md", 13),
     // `the_script_of_faults_is_one`
     ("docs/simulator.md", 1),
 ];
@@ -163,4 +173,44 @@ fn the_script_of_faults_is_one() {
         let script = FaultScript::parse(&example).unwrap();
         script.check().unwrap();
     }
+}
+
+#[test]
+fn the_route_for_redactions_deletes_the_orders() {
+    let routes = of("docs/inputs.md").concat();
+    let text = format!("format: shopify\nroutes:\n{routes}");
+    let mapping = Mapping::compile(&text, "docs/inputs.md").unwrap();
+    let pipeline = Pipeline::new(Format::Shopify, Limits::default(), Arc::new(mapping)).unwrap();
+    let header = |name: &str, value: &str| Header {
+        name: name.to_owned(),
+        value: Some(value.to_owned().into()),
+    };
+    let body = json!({
+        "shop_id": 1, "shop_domain": "acme.example", "orders_to_redact": [11, 12],
+        "customer": {"id": 7, "email": "mia@example.com", "phone": null},
+    });
+    let record = Record {
+        position: Position {
+            partition: TopicPartition::new("shop.webhooks", 0),
+            offset: Offset(7),
+        },
+        key: None,
+        value: Some(body.to_string().into()),
+        headers: vec![
+            header("X-Shopify-Topic", "customers/redact"),
+            header("X-Shopify-Event-Id", "e-1"),
+        ],
+        timestamp_ms: Some(1_772_611_200_000),
+    };
+    let Verdict::Emit(planned) = pipeline.explain(&record, Timestamp::UNIX_EPOCH).1 else {
+        panic!("{:?}", pipeline.explain(&record, Timestamp::UNIX_EPOCH));
+    };
+    let deleted: Vec<(bool, &str)> = planned
+        .iter()
+        .filter_map(|planned| match &planned.operation {
+            Operation::KObject(object) => Some((object.deletes, &*object.external_id.0)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(deleted, [(true, "11"), (true, "12")]);
 }
