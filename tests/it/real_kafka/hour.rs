@@ -16,6 +16,8 @@ const ALLOWED: usize = 96;
 /// Events that wait, more than are delivered before, during and after; and how many the worker may keep in memory.
 const EVENTS: u32 = 4_000;
 const BUDGET: u64 = 2_000;
+/// What a batch of the mapper threads may bring beyond it: it is taken in whole.
+const BATCH: u64 = 256;
 /// Half an hour in real time.
 const HALF: Duration = Duration::from_secs(30);
 /// The time until work is at full speed again, in milliseconds of Kustomer's clock, and what a loaded machine may add to that:
@@ -114,7 +116,7 @@ async fn an_hour_without_kustomer_ends_nothing_and_dead_letters_nothing() {
     // Full speed means as fast as before: at this scale a loaded machine may not reach the allowed pace.
     assert!(after * 10 >= usual * 9, "{after} of {usual}");
     assert!(usual * 2 >= MOST, "{usual} of {MOST}");
-    assert!(most_used <= BUDGET, "{most_used} records");
+    assert!(most_used <= BUDGET + BATCH, "{most_used} records");
     assert!(memory < MEMORY, "{memory} bytes");
     let metrics = worker.metrics().await;
     assert_eq!(metrics.records("dead_lettered"), 0);
