@@ -2,6 +2,7 @@
 
 use super::super::error::nearest;
 use super::Refused;
+use super::scope::Scope;
 
 /// Syntax of other languages, and what to write in jq.
 const FOREIGN: &[(&str, &str)] = &[
@@ -170,6 +171,81 @@ pub(super) fn of_doubtful_dash(text: &str) -> Option<(String, String)> {
     let (whole, _) = dashed(text)?;
     let problem = format!("subtracts in `.{whole}`");
     Some((problem, dash_help(&whole)))
+}
+
+/// A field of `$event` that there is not: it is always null.
+pub(super) fn of_unknown_event_field(text: &str) -> Option<(String, String)> {
+    let mut rest = text;
+    while let Some((_, behind)) = rest.split_once("$event.") {
+        let is_letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let end = behind.find(|c| !is_letter(c)).unwrap_or(behind.len());
+        let (name, after) = behind.split_at_checked(end)?;
+        rest = after;
+        if name.is_empty() || Scope::fields().any(|known| known == name) {
+            continue;
+        }
+        let problem = format!("`$event` has no field `{name}`, so this is always null");
+        let known: Vec<&str> = Scope::fields().collect();
+        let help = match nearest(name, known.iter().copied()) {
+            Some(near) => format!("did you mean `$event.{near}`?"),
+            None => format!("it has {}", known.join(", ")),
+        };
+        return Some((problem, help));
+    }
+    None
+}
+
+/// A condition that assigns: `if .a = 1 then …` and `select(.a = 1)` always hold.
+pub(super) fn of_assigning_condition(text: &str) -> Option<(String, String)> {
+    const ASK: &[&str] = &["select", "any", "all", "until", "while"];
+    let bare = without_texts(text);
+    let bytes = bare.as_bytes();
+    // Of each open bracket, and of what is outside of all: whether a condition stands there.
+    let mut asks = vec![false];
+    let mut word = "";
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        let behind = bare.get(at..).unwrap_or_default();
+        let end = behind.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        match (end.unwrap_or(behind.len()), byte) {
+            (length @ 1.., _) => {
+                word = behind.get(..length).unwrap_or_default();
+                let is_field =
+                    at.checked_sub(1).and_then(|before| bytes.get(before)) == Some(&b'.');
+                if let Some(asks) = asks.last_mut().filter(|_| !is_field) {
+                    match word {
+                        "if" | "elif" => *asks = true,
+                        "then" => *asks = false,
+                        _ => {}
+                    }
+                }
+                at += length;
+                continue;
+            }
+            (_, b'(') => asks.push(ASK.contains(&word)),
+            (_, b'[' | b'{') => asks.push(false),
+            (_, b')' | b']' | b'}') if asks.len() > 1 => {
+                asks.pop();
+            }
+            (_, b'=') => {
+                let before = at.checked_sub(1).and_then(|before| bytes.get(before));
+                let compares = bytes.get(at + 1) == Some(&b'=');
+                let other = before.is_some_and(|byte| b"=!<>|+-*/%".contains(byte));
+                if compares {
+                    at += 1;
+                } else if !other && asks.last() == Some(&true) {
+                    let problem = "a condition assigns with `=`, so it always holds".to_owned();
+                    return Some((problem, "`==` compares".to_owned()));
+                }
+            }
+            _ => {}
+        }
+        if !byte.is_ascii_whitespace() {
+            word = "";
+        }
+        at += 1;
+    }
+    None
 }
 
 fn dash_help(whole: &str) -> String {

@@ -107,7 +107,9 @@ impl Expr {
     pub(super) fn doubt(&self) -> Option<(String, String)> {
         match &self.code {
             Code::Literal(_) => None,
-            Code::Jq(_) => hint::of_doubtful_dash(&self.text),
+            Code::Jq(_) => hint::of_doubtful_dash(&self.text)
+                .or_else(|| hint::of_unknown_event_field(&self.text))
+                .or_else(|| hint::of_assigning_condition(&self.text)),
         }
     }
 

@@ -51,6 +51,8 @@ const CHEAP: &[&str] = &[
     "anonymousId",
     "snapshot",
 ];
+/// Those that tell of the source.
+const OF_SOURCE: &[&str] = &["version", "subject"];
 /// Those that are costly to build.
 const COSTLY: &[&str] = &["session", "trackingId", "traits", "attributes", "before"];
 
@@ -69,6 +71,11 @@ impl<'a> Scope<'a> {
             event: Some(event),
             ..Self::of_payload(&event.payload, Some(record))
         }
+    }
+
+    /// The fields that `$event` may have.
+    pub(super) fn fields() -> impl Iterator<Item = &'static str> {
+        CHEAP.iter().chain(OF_SOURCE).chain(COSTLY).copied()
     }
 
     /// The scope before there is an event: `$event` is empty.

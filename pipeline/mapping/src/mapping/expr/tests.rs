@@ -449,3 +449,31 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_probably_a_mistake_is_told() {
+    let doubt = |text: &str| {
+        let doubt = Expr::compile(text).unwrap().doubt();
+        doubt.map(|(problem, help)| format!("{problem}; {help}"))
+    };
+    for (text, told) in [
+        ("$event.verison", "did you mean `$event.version`?"),
+        (r#""at \($event.tiem)""#, "did you mean `$event.time`?"),
+        ("$event.nothing_like_it", "it has name, id, time"),
+        ("if .a = 1 then 2 else 3 end", "`==` compares"),
+        ("[.l[] | select(.s = \"x\")]", "`==` compares"),
+        ("any(.l[]; .s = 1)", "`==` compares"),
+    ] {
+        let doubt = doubt(text).unwrap_or_default();
+        assert!(doubt.contains(told), "{text}: {doubt}");
+    }
+    for text in [
+        "$event.attributes.anything // $event.version",
+        "if .a == 1 and .b != 2 then .c else .d <= 4 end",
+        "[.l[] | select(.s >= 1) | .t = 2]",
+        "if .a then (.b = 1) else .b |= 2 end",
+        ".if = 1",
+    ] {
+        assert_eq!(doubt(text), None, "{text}");
+    }
+}
