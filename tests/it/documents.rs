@@ -209,7 +209,7 @@ fn the_route_for_redactions_deletes_the_orders() {
         .iter()
         .filter_map(|planned| match &planned.operation {
             Operation::KObject(object) => Some((object.deletes, &*object.external_id.0)),
-            _ => None,
+            Operation::Identify(_) | Operation::Track(_) => None,
         })
         .collect();
     assert_eq!(deleted, [(true, "11"), (true, "12")]);

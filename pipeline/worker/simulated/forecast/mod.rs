@@ -137,7 +137,7 @@ fn read(
     parts: &Parts<'_>,
     plan: &Plan,
     input: &mut dyn Input,
-    mut tiers: Vec<SyncSender<Arc<Chunk>>>,
+    mut tiers: Vec<SyncSender<Chunk>>,
 ) -> anyhow::Result<Unusable> {
     let mut traffic = Traffic::new(parts.settings, plan, input)?;
     loop {
@@ -152,8 +152,11 @@ fn read(
             break;
         }
         let begun_ms = traffic.begun_ms();
-        let chunk = Arc::new(Chunk { begun_ms, records });
-        tiers.retain(|tier| tier.send(Arc::clone(&chunk)).is_ok());
+        let chunk = Chunk { begun_ms, records };
+        // The last one gets the records themselves.
+        let last = tiers.pop();
+        tiers.retain(|tier| tier.send(chunk.clone()).is_ok());
+        tiers.extend(last.filter(|tier| tier.send(chunk).is_ok()));
         if tiers.is_empty() {
             break;
         }

@@ -1,11 +1,11 @@
 //! Customers and their identifiers.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::VecDeque;
 
 use serde_json::{Map, Value};
 
 use super::history::History;
-use super::parts::{at, at_mut, fingerprint, next_position, packed, parsed};
+use super::parts::{ByPrint, Prints, at, at_mut, fingerprint, next_position, packed, parsed};
 use crate::time::SimTime;
 
 /// A kind of identifier that belongs to one customer at a time.
@@ -108,10 +108,10 @@ impl Customer {
 #[derive(Debug, Default)]
 pub(crate) struct Customers {
     all: Vec<Customer>,
-    owners: HashMap<u128, u32>,
+    owners: ByPrint<u32>,
     live: u64,
     // identifiers that the search index does not know yet
-    unindexed: HashSet<u128>,
+    unindexed: Prints,
     lagging: VecDeque<(SimTime, u128)>,
 }
 

@@ -1,12 +1,12 @@
 //! Tracking events, visitors and sessions.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use indexmap::IndexSet;
 use serde_json::{Map, Value};
 
 use super::ids::{Ids, Kind};
-use super::parts::{at, at_mut, fingerprint, next_position, packed, parsed};
+use super::parts::{Prints, at, at_mut, fingerprint, next_position, packed, parsed};
 use crate::time::SimTime;
 
 /// Events further apart than this belong to different sessions unless they name one.
@@ -66,7 +66,7 @@ pub(crate) struct Events {
     all: Vec<Event>,
     names: IndexSet<Box<str>>,
     visitors: HashMap<Box<str>, Visitor>,
-    keys: HashSet<u128>,
+    keys: Prints,
     sessions: u32,
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use super::history::History;
-use super::parts::{at, at_mut, fingerprint, merge, next_position, packed, parsed};
+use super::parts::{ByPrint, at, at_mut, fingerprint, merge, next_position, packed, parsed};
 use super::versions::version_of;
 use crate::time::SimTime;
 
@@ -114,7 +114,7 @@ fn text_of(value: Option<&Value>) -> Option<Box<str>> {
 pub(crate) struct Objects {
     all: Vec<Object>,
     // the first living object of a klass and external id, and those created beside it
-    by_external_id: HashMap<u128, Found>,
+    by_external_id: ByPrint<Found>,
     by_klass: HashMap<u16, Vec<u32>>,
     live: u64,
 }

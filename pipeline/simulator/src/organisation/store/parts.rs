@@ -1,17 +1,22 @@
 //! What the lists of everything that was accepted have in common.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 
+use foldhash::fast::RandomState;
 use serde_json::{Map, Value};
+use siphasher::sip128::{Hasher128 as _, SipHasher13};
+
+/// What is found by a [`fingerprint`], which is a hash already.
+pub(crate) type ByPrint<T> = HashMap<u128, T, RandomState>;
+/// A set of [`fingerprint`]s.
+pub(crate) type Prints = HashSet<u128, RandomState>;
 
 /// A 128-bit fingerprint of a text within a scope; two texts never share one in practice.
 pub(crate) fn fingerprint(scope: &impl Hash, text: &str) -> u128 {
-    let half = |salt: u8| {
-        let mut hasher = DefaultHasher::new();
-        (salt, scope, text).hash(&mut hasher);
-        u128::from(hasher.finish())
-    };
-    half(1) << 64 | half(2)
+    let mut hasher = SipHasher13::new();
+    (scope, text).hash(&mut hasher);
+    hasher.finish128().as_u128()
 }
 
 /// The position that the next item of a list will have.

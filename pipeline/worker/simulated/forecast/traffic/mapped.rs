@@ -79,6 +79,16 @@ impl Mapped {
         )
     }
 
+    /// The record, and the verdict if it is read so long after it arrived.
+    pub(in crate::simulated::forecast) fn taken_after(
+        mut self,
+        waited: Duration,
+    ) -> (Record, Verdict) {
+        let late = self.later.iter().rposition(|(after, _)| waited > *after);
+        let verdict = late.map(|place| self.later.swap_remove(place).1);
+        (self.record, verdict.unwrap_or(self.verdict))
+    }
+
     /// The verdict if it is read so long after it arrived.
     pub(in crate::simulated::forecast) fn verdict_after(&self, waited: Duration) -> &Verdict {
         let late = self.later.iter().rev().find(|(after, _)| waited > *after);

@@ -51,7 +51,7 @@ pub trait Input: Send {
 }
 
 /// A record on its way to the workers.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Arriving {
     /// When it arrives, from the beginning of the forecast.
     pub(super) at: Duration,

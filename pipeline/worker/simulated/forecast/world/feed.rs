@@ -1,16 +1,16 @@
 //! What has arrived and waits to be read, as the brokers would have it.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
+use std::vec::IntoIter;
 
 use ingest_model::record::TopicPartition;
 
 use super::super::traffic::Arriving;
 
-/// Records in the order of their arrival; all tiers share them.
-#[derive(Debug)]
+/// Records in the order of their arrival.
+#[derive(Debug, Clone)]
 pub(in crate::simulated::forecast) struct Chunk {
     /// When the forecast begins, by the records' clock, epoch milliseconds.
     pub(in crate::simulated::forecast) begun_ms: i64,
@@ -20,14 +20,14 @@ pub(in crate::simulated::forecast) struct Chunk {
 /// The chunks of a forecast.
 #[derive(Debug)]
 pub(in crate::simulated::forecast) struct Chunks {
-    receiver: Receiver<Arc<Chunk>>,
-    current: Option<(Arc<Chunk>, usize)>,
+    receiver: Receiver<Chunk>,
+    begun_ms: i64,
+    current: IntoIter<Arriving>,
 }
 
-/// A record of a chunk.
-pub(super) struct Next {
-    chunk: Arc<Chunk>,
-    place: usize,
+/// A record that waits to be read.
+struct Next {
+    arriving: Arriving,
     number: u64,
 }
 
@@ -45,45 +45,33 @@ pub(super) const AHEAD: usize = 4_096;
 // === impl Chunks ===
 
 impl Chunks {
-    pub(in crate::simulated::forecast) fn new(receiver: Receiver<Arc<Chunk>>) -> Self {
+    pub(in crate::simulated::forecast) fn new(receiver: Receiver<Chunk>) -> Self {
         Self {
             receiver,
-            current: None,
+            begun_ms: 0,
+            current: Vec::new().into_iter(),
         }
     }
 
-    /// The chunk that has the next record, and its place there. Waits for it.
-    fn peek(&mut self) -> Option<(&Arc<Chunk>, usize)> {
-        let used_up = |(chunk, place): &(Arc<Chunk>, usize)| *place >= chunk.records.len();
-        while self.current.as_ref().is_none_or(used_up) {
-            match self.receiver.recv() {
-                Ok(chunk) => self.current = Some((chunk, 0)),
-                Err(_ended) => {
-                    self.current = None;
-                    return None;
-                }
-            }
+    /// The next record. Waits for it.
+    fn peek(&mut self) -> Option<&Arriving> {
+        while self.current.as_slice().is_empty() {
+            let chunk = self.receiver.recv().ok()?;
+            self.begun_ms = chunk.begun_ms;
+            self.current = chunk.records.into_iter();
         }
-        self.current.as_ref().map(|(chunk, place)| (chunk, *place))
+        self.current.as_slice().first()
     }
 
-    fn advance(&mut self) {
-        if let Some((_, place)) = &mut self.current {
-            *place += 1;
-        }
+    /// Takes the record that was looked at.
+    fn advance(&mut self) -> Option<Arriving> {
+        self.current.next()
     }
 
     /// When the forecast begins, by the records' clock.
     pub(super) fn begun_ms(&mut self) -> i64 {
-        self.peek().map_or(0, |(chunk, _)| chunk.begun_ms)
-    }
-}
-
-// === impl Next ===
-
-impl Next {
-    pub(super) fn arriving(&self) -> Option<&Arriving> {
-        self.chunk.records.get(self.place)
+        self.peek();
+        self.begun_ms
     }
 }
 
@@ -101,8 +89,7 @@ impl Feed {
 
     /// When the next record arrives.
     pub(super) fn next_at(&mut self) -> Option<Duration> {
-        let (chunk, place) = self.chunks.peek()?;
-        chunk.records.get(place).map(|one| one.at)
+        self.chunks.peek().map(|one| one.at)
     }
 
     /// Nothing arrives any more, and all that arrived was read.
@@ -121,29 +108,25 @@ impl Feed {
     pub(super) fn take(&mut self, now: Duration) -> Vec<Duration> {
         let mut arrived = Vec::new();
         while self.count < AHEAD {
-            let Some((chunk, place)) = self.chunks.peek() else {
+            if self.chunks.peek().is_none_or(|one| one.at > now) {
+                break;
+            }
+            let Some(arriving) = self.chunks.advance() else {
                 break;
             };
-            let Some(one) = chunk.records.get(place).filter(|one| one.at <= now) else {
-                break;
-            };
-            let next = Next {
-                chunk: Arc::clone(chunk),
-                place,
-                number: self.taken,
-            };
-            arrived.push(one.at);
-            let partition = one.mapped.record.position.partition.clone();
+            arrived.push(arriving.at);
+            let partition = arriving.mapped.record.position.partition.clone();
+            let number = self.taken;
+            let next = Next { arriving, number };
             self.waiting.entry(partition).or_default().push_back(next);
             self.taken += 1;
             self.count += 1;
-            self.chunks.advance();
         }
         arrived
     }
 
     /// The first record that waits in one of these partitions.
-    pub(super) fn pop(&mut self, may: impl Fn(&TopicPartition) -> bool) -> Option<Next> {
+    pub(super) fn pop(&mut self, may: impl Fn(&TopicPartition) -> bool) -> Option<Arriving> {
         let mut first: Option<(u64, &mut VecDeque<Next>)> = None;
         for (name, queue) in &mut self.waiting {
             let number = queue.front().map(|next| next.number);
@@ -155,7 +138,7 @@ impl Feed {
         }
         let next = first?.1.pop_front();
         self.count -= usize::from(next.is_some());
-        next
+        next.map(|next| next.arriving)
     }
 
     pub(super) fn has(&self, may: impl Fn(&TopicPartition) -> bool) -> bool {

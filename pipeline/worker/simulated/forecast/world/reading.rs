@@ -6,7 +6,9 @@ use ingest_delivery::machine::{Input, SkippedRun};
 use ingest_model::outcome::Verdict;
 use ingest_model::record::{Epoch, TopicPartition};
 
+use super::super::traffic::Arriving;
 use super::World;
+
 use super::feed::AHEAD;
 
 /// A worker takes so many records at a time, and the next ones a millisecond later.
@@ -67,15 +69,11 @@ impl World<'_> {
                 let partition = partitions.get(name);
                 partition.is_some_and(|one| one.replica == replica && !one.paused)
             };
-            let Some(next) = self.feed.pop(may) else {
+            let Some(Arriving { at, mapped }) = self.feed.pop(may) else {
                 break;
             };
-            let Some(arriving) = next.arriving() else {
-                continue;
-            };
-            let mapped = &arriving.mapped;
             let epoch = self.epoch_at(&mapped.record.position.partition);
-            let waited = now.saturating_sub(arriving.at);
+            let waited = now.saturating_sub(at);
             let verdict = mapped.verdict_after(waited);
             if let Verdict::Skip(reason) = verdict {
                 let run = skipped.as_mut();
@@ -86,13 +84,16 @@ impl World<'_> {
                 continue;
             }
             inputs.extend(skipped.take().map(Input::Skipped));
-            self.tally.reads(now, arriving.at, verdict);
+            self.tally.reads(now, at, verdict);
+            let event_ms = mapped.event_ms;
+            let traffic = mapped.traffic_after(&self.rules, waited);
+            let (record, verdict) = mapped.taken_after(waited);
             let input = Input::Record {
-                record: mapped.record.clone(),
+                record,
                 epoch,
-                event_ms: mapped.event_ms,
-                traffic: mapped.traffic_after(&self.rules, waited),
-                verdict: verdict.clone(),
+                event_ms,
+                traffic,
+                verdict,
                 dropped: Vec::new(),
             };
             inputs.push(input);
