@@ -99,6 +99,8 @@ impl Parser {
             // a type within a type: what stands around it says what it means
             Some(Value::Object(inner)) => {
                 let mut both = object.clone();
+                // an inner one without a type must not find itself again
+                both.remove("type");
                 both.extend(inner.clone());
                 return self.object(&both, namespace);
             }

@@ -85,6 +85,7 @@ fn schemas_that_nest_for_ever_are_refused() {
     }
     for text in [
         r#"{"type":"array","items":"#.repeat(30_000),
+        r#"{"type":{"typ":"bytes"}}"#.to_owned(),
         "[".repeat(30_000),
     ] {
         let found = Schema::compile(SchemaType::Avro, &text, &[]);
