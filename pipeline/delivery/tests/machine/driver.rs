@@ -46,6 +46,10 @@ pub(crate) struct Driver {
     pub(crate) letters_fail: Option<Trouble>,
     /// Only the letter of the record at this offset fails.
     pub(crate) letters_fail_of: Option<i64>,
+    /// The brokers never answer letters of records at this offset.
+    pub(crate) letters_lost_of: Option<i64>,
+    /// The offsets of the records whose letters were sent, in order.
+    pub(crate) letters_of: Vec<i64>,
     /// The trouble that failures carry.
     pub(crate) trouble: Option<Trouble>,
     pub(crate) sent: Vec<(Instant, Call)>,
@@ -103,6 +107,8 @@ impl Driver {
             hold_commits: false,
             letters_fail: None,
             letters_fail_of: None,
+            letters_lost_of: None,
+            letters_of: Vec::new(),
             trouble: None,
             sent: Vec::new(),
             facts: Vec::new(),
@@ -393,6 +399,10 @@ impl Driver {
     }
 
     fn letter_ends(&mut self, letter: LetterId, offset: i64) {
+        self.letters_of.push(offset);
+        if self.letters_lost_of == Some(offset) {
+            return;
+        }
         let failure = self.letters_fail.clone();
         let failure = failure.filter(|_| self.letters_fail_of.is_none_or(|of| of == offset));
         let result = failure.map_or(Ok(()), Err);

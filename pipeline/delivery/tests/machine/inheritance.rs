@@ -305,6 +305,30 @@ fn an_inherited_job_counts_as_the_next_write_only_of_what_was_older() {
 }
 
 #[test]
+fn what_an_inherited_job_made_anew_is_there() {
+    let mut found = known(None, "5", &[]);
+    for (_, _, entry) in &mut found.entries {
+        if let Content::Object(object) = &mut entry.content {
+            object.gone = true;
+        }
+    }
+    let made = with_intent(left_open(&[0], Some("theirs")), |intent| {
+        intent.items[0].version = Some(Version::new("5"));
+        intent.items[0].operations = operations([(1, &state(2, "5", 52))]);
+    });
+    found.entries.extend(made.entries);
+    let [driver, _] = two_owners(&found);
+    let after = topic_after(&found, &driver, &shop(0));
+    let objects = after.entries.iter().filter_map(|(_, _, entry)| {
+        let Content::Object(object) = &entry.content else {
+            return None;
+        };
+        Some((object.id.as_deref(), object.gone))
+    });
+    assert_eq!(objects.collect::<Vec<_>>(), [(Some("there"), false)]);
+}
+
+#[test]
 fn an_inherited_job_leaves_the_changes_of_its_version_known() {
     let (first, second) = (state(1, "5", 51), state(2, "5", 52));
     // The object's id was not given when it was created; the job gives it.

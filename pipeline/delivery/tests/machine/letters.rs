@@ -137,6 +137,25 @@ fn a_letter_that_is_too_large_waits_alone() {
 }
 
 #[test]
+fn a_letter_that_is_under_way_is_not_tried_a_second_time() {
+    let mut driver = Driver::new(settings(), 1);
+    driver.letters_fail = trouble(TroubleKind::TooLarge);
+    rejected(&mut driver, 0);
+    rejected(&mut driver, 1);
+    driver.run_for(Duration::from_millis(50));
+    assert_eq!(driver.letters_of, [0, 1]);
+    // From now on nothing is heard of the first one, and the others are refused.
+    driver.letters_lost_of = Some(0);
+    driver.letters_of.clear();
+    driver.run(60);
+    rejected(&mut driver, 2);
+    driver.run(600);
+    let tries = |offset: i64| driver.letters_of.iter().filter(|of| **of == offset).count();
+    assert_eq!(tries(0), 1, "{:?}", driver.letters_of);
+    assert!(tries(1) > 1, "{:?}", driver.letters_of);
+}
+
+#[test]
 fn what_passes_is_tried_again_quietly_unless_it_goes_on() {
     let mut driver = Driver::new(settings(), 1);
     driver.letters_fail = Some(brokers_silent());

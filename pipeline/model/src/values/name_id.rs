@@ -7,7 +7,7 @@ use uuid::{Builder, Uuid};
 /// and release.
 ///
 /// It is computed two or three times for each record, so SHA-1 comes from a crate that uses the processor's instructions
-/// for it: a tenth of what `uuid`'s own costs.
+/// for it.
 #[must_use]
 pub fn name_id(namespace: &Uuid, name: &[u8]) -> Uuid {
     let hash = Sha1::new_with_prefix(namespace.as_bytes())
