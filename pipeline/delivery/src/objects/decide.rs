@@ -74,14 +74,8 @@ pub(crate) fn decide(
             Some(_) => Decision::Update,
         };
     };
-    if known.made {
-        return Decision::Skip(SkipReason::Repeat);
-    }
-    if standing.is_newer_than(object.version.as_ref()) {
-        return Decision::Skip(SkipReason::Stale);
-    }
-    if let Some(detail) = mixed(object, standing.version.as_ref()) {
-        return Decision::Mixed(detail);
+    if let Some(decided) = beside(object, known, standing) {
+        return decided;
     }
     if standing.gone {
         return Decision::Create;
@@ -145,20 +139,25 @@ pub(crate) fn decide(
     Decision::Update
 }
 
+/// What the known state alone decides, whatever is to be done with the object.
+fn beside(object: &KObject, known: Known<'_>, standing: &KnownObject) -> Option<Decision> {
+    if known.made {
+        return Some(Decision::Skip(SkipReason::Repeat));
+    }
+    if standing.is_newer_than(object.version.as_ref()) {
+        return Some(Decision::Skip(SkipReason::Stale));
+    }
+    mixed(object, standing.version.as_ref()).map(Decision::Mixed)
+}
+
 /// Decides what is done next for an object that is to go. Nothing can be said to the API that would keep it from deleting a newer
 /// state, so where others write, the object is looked at right before.
 fn deletion(object: &KObject, history: &History, known: Known<'_>) -> Decision {
     let Some(standing) = known.standing else {
         return Decision::Look;
     };
-    if known.made {
-        return Decision::Skip(SkipReason::Repeat);
-    }
-    if standing.is_newer_than(object.version.as_ref()) {
-        return Decision::Skip(SkipReason::Stale);
-    }
-    if let Some(detail) = mixed(object, standing.version.as_ref()) {
-        return Decision::Mixed(detail);
+    if let Some(decided) = beside(object, known, standing) {
+        return decided;
     }
     // A request to delete names no revision, and what is known may be from before the partition was elsewhere: so even of a
     // topic with keys only a replica that is alone believes it.

@@ -251,32 +251,31 @@ fn what_others_need_slows_events_and_not_reads() {
     assert!(quota_reads > 80, "{quota_reads} in 10 s");
 }
 
-#[test]
-fn what_was_left_early_in_a_window_is_caught_up_on_late() {
+/// A window began, and half of it was left to others, who did not need it.
+fn half_a_window_unused() -> (Quota, Instant) {
     let start = start();
-    let second = Duration::from_secs(1);
     let mut quota = owner(1000, 0.8, 0, start);
     left(&mut quota, start, 100);
-    // The window begins, and half of it is left to others, who do not need it.
-    left(&mut quota, start + second, 999);
-    let half = start + 31 * second;
+    left(&mut quota, start + Duration::from_secs(1), 999);
+    let half = start + Duration::from_secs(31);
     left(&mut quota, half, 997);
+    (quota, half)
+}
+
+#[test]
+fn what_was_left_early_in_a_window_is_caught_up_on_late() {
+    let (mut quota, half) = half_a_window_unused();
     let even = 800 * 10 / 60;
-    let spent = spend(&mut quota, half, 10 * second);
+    let spent = spend(&mut quota, half, Duration::from_secs(10));
     assert!(spent > even + even / 5, "{spent} of {even}");
     assert!(spent <= even + even / 4 + 9, "{spent} of {even}");
 }
 
 #[test]
 fn what_is_caught_up_on_after_a_smaller_allowance_fits_into_that_allowance() {
-    let start = start();
+    let (mut quota, half) = half_a_window_unused();
     let second = Duration::from_secs(1);
-    let mut quota = owner(1000, 0.8, 0, start);
-    left(&mut quota, start, 100);
-    // The window begins, and little is used: there is much to catch up on when another replica takes half.
-    left(&mut quota, start + second, 999);
-    let half = start + 31 * second;
-    left(&mut quota, half, 997);
+    // There is much to catch up on when another replica takes half.
     quota.set_weight(half, 0.5);
     let mut now = half;
     let mut remaining = 997;
