@@ -412,22 +412,25 @@ fn a_deletion_is_tried_again_while_the_api_is_busy_or_limited() {
 
 #[test]
 fn where_others_write_the_object_is_looked_at_right_before() {
-    let mut shared = settings();
-    shared.topics.get_mut(&Topic::new(SHOP)).unwrap().keyed = false;
-    let shelf = Shelf::default();
-    let mut driver = with(shared, &shelf);
-    // Another replica owns the other partition.
-    driver.put(Input::Topology(vec![(Topic::new(SHOP), 2)]));
-    driver.record(0, state(1, Some("1")));
-    driver.record(1, state(2, Some("1")));
-    driver.run(90);
-    shelf.put("o1", "5");
-    driver.record(2, deletion(1, Some("3")));
-    driver.record(3, deletion(2, Some("3")));
-    driver.run(90);
-    assert_eq!(driver.settled()[2..], [STALE, DONE]);
-    assert_eq!(shelf.version("o1").as_deref(), Some("5"));
-    assert_eq!(shelf.holds().len(), 1);
+    // With keys, too: what is known may be from before the partition was elsewhere.
+    for keyed in [false, true] {
+        let mut shared = settings();
+        shared.topics.get_mut(&Topic::new(SHOP)).unwrap().keyed = keyed;
+        let shelf = Shelf::default();
+        let mut driver = with(shared, &shelf);
+        // Another replica owns the other partition.
+        driver.put(Input::Topology(vec![(Topic::new(SHOP), 2)]));
+        driver.record(0, state(1, Some("1")));
+        driver.record(1, state(2, Some("1")));
+        driver.run(90);
+        shelf.put("o1", "5");
+        driver.record(2, deletion(1, Some("3")));
+        driver.record(3, deletion(2, Some("3")));
+        driver.run(90);
+        assert_eq!(driver.settled()[2..], [STALE, DONE], "keyed: {keyed}");
+        assert_eq!(shelf.version("o1").as_deref(), Some("5"));
+        assert_eq!(shelf.holds().len(), 1);
+    }
 }
 
 fn remembering() -> MachineSettings {
