@@ -127,15 +127,14 @@ pub(super) fn timeline(sim: &Sim, customer: &str) -> String {
                     .get("currencyStr")
                     .and_then(|v| v.as_str())
                     .unwrap_or("");
-                line(
-                    &mut text,
-                    &format!(
-                        "  {}  [{}] {}  {status} {total} {currency}",
-                        short(&object.created_at.rfc3339()),
-                        object.klass,
-                        object.title
-                    ),
+                let shown = format!(
+                    "  {}  [{}] {}  {status} {total} {currency}",
+                    short(&object.created_at.rfc3339()),
+                    object.klass,
+                    object.title
                 );
+                // a session has neither state nor money
+                line(&mut text, shown.trim_end());
             }
             TimelineItem::Session(session) => {
                 let mut names: BTreeMap<&str, u32> = BTreeMap::new();
