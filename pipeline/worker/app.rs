@@ -2,38 +2,39 @@
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use ingest_delivery::charge::Charge;
 use ingest_delivery::machine::{MachineSettings, StateSettings, TopicSettings};
-use ingest_kustomer::Client;
+use ingest_kustomer::{Client, Need};
 use ingest_model::record::Topic;
 use ingest_registry::Store;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::admin::account::AccountStatus;
-use crate::admin::status::{Phase, RegistryView, StatusReport};
+use crate::admin::access::Access;
+use crate::admin::report;
+use crate::admin::status::StatusReport;
 use crate::admin::{AdminServer, AdminState};
 use crate::clock::{Clock, TimeScale};
 use crate::config::Settings;
 use crate::config::registry::RegistryError;
-use crate::config::settings::KeyedBy;
-use crate::lifecycle::{Exit, Signals, Spawner, Supervisor};
-use crate::observe::account::Account;
+use crate::config::settings::{AdminSettings, KeyedBy};
+use crate::lifecycle::key::{KeyStatus, KeyWatch};
+use crate::lifecycle::{Exit, Signals, Supervisor};
 use crate::observe::advice::Places;
 use crate::observe::metrics::Metrics;
 use crate::observe::metrics::labels::RecordingCause;
-use crate::observe::pace::Pace;
 use crate::observe::{Observer, telemetry};
 use crate::pump::mappers::suspects::{Child, Patience, Suspects};
 use crate::pump::mappers::{Judge, TrafficRules};
 use crate::pump::recorder::Recorder;
-use crate::pump::{self, Command, KafkaStatus, PumpParts, PumpView, ReserveWatch};
+use crate::pump::{self, Command, PumpParts, PumpView, ReserveWatch};
 
 /// Time added to the drain's own before the process ends regardless: for the final commit and for leaving the group.
 const DRAIN_MARGIN: Duration = Duration::from_secs(20);
@@ -53,6 +54,8 @@ pub struct Options {
     pub time_scale: TimeScale,
     /// Topics that are not held when many of their records are rejected.
     pub accept_dead_letters: BTreeSet<Topic>,
+    /// What the mappings do with the API key.
+    pub needs: Vec<Need>,
     /// The process ends at a record that contains this text; for tests.
     pub die_at: Option<String>,
 }
@@ -84,34 +87,32 @@ pub fn run(settings: &Settings, options: &Options) -> anyhow::Result<Exit> {
         let (report_in, reports) = watch::channel(StatusReport::new(places(settings)));
         let state = AdminState {
             status: reports,
-            metrics,
+            metrics: metrics.clone(),
             level,
-            commands: command_in,
+            commands: command_in.clone(),
             halting: spawner.halting().clone(),
             recorder: recorder.clone(),
         };
-        let admin = AdminServer::bind(settings.admin_listen, state)
-            .await
-            .with_context(|| {
-                format!(
-                    "admin.listen: {} cannot be listened on",
-                    settings.admin_listen
-                )
-            })?;
-        tracing::info!(address = %admin.address(), "admin server listens");
-        // It outlives the drain so that the drain can be watched, and ends with the pump.
+        // They outlive the drain so that the drain can be watched, and end with the pump.
         let pump_ended = CancellationToken::new();
-        let (admin_ends, shutdown) = (pump_ended.clone(), spawner.shutdown().clone());
-        spawner.spawn("admin", async move {
-            admin.serve(admin_ends).await?;
-            // If the pump failed, that is the cause that counts, and it has to be noted first.
-            shutdown.cancelled().await;
-            std::io::Result::Ok(())
-        });
+        for server in admin_servers(&settings.admin, &state).await? {
+            let (ends, shutdown) = (pump_ended.clone(), spawner.shutdown().clone());
+            spawner.spawn("admin", async move {
+                server.serve(ends).await?;
+                // If the pump failed, that is the cause that counts, and it has to be noted first.
+                shutdown.cancelled().await;
+                std::io::Result::Ok(())
+            });
+        }
+        let (key_in, key) = watch::channel(KeyStatus::default());
+        let place = settings.kustomer.token.clone();
+        let (client, needs) = (parts.client.clone(), options.needs.clone());
+        let watch = KeyWatch::new(place, client, needs, command_in, key_in, metrics);
+        spawner.spawn("key", watch.run(spawner.shutdown().clone()));
         let (view_in, views) = watch::channel(None);
         spawner.spawn(
             "status",
-            report(views, report_in, spawner.clone(), observer),
+            report::keep((views, key), report_in, spawner.clone(), observer),
         );
         let shutdown = spawner.shutdown().clone();
         spawner.spawn(
@@ -152,6 +153,44 @@ async fn recorded(
         ),
     }
     exit
+}
+
+/// The addresses at which the worker can be watched, and takes changes.
+async fn admin_servers(
+    admin: &AdminSettings,
+    state: &AdminState,
+) -> anyhow::Result<Vec<AdminServer>> {
+    let elsewhere = match admin.control {
+        Some(control) => format!(
+            "changes are taken at {control} (admin.control), from inside of the worker's container or through a forwarded port, or here with a token (admin.token)"
+        ),
+        None => {
+            "no changes are taken: admin.control is off, and there is no admin.token".to_owned()
+        }
+    };
+    let bind = async |address: SocketAddr, key: &str| {
+        let tokens = (admin.token.clone(), admin.read_token.clone());
+        let access = Access::new(address, tokens, elsewhere.clone(), state.metrics.clone());
+        let bound = AdminServer::bind(address, state.clone(), access).await;
+        bound.with_context(|| format!("{key}: {address} cannot be listened on"))
+    };
+    let watched = bind(admin.listen, "admin.listen").await?;
+    tracing::info!(address = %watched.address(), "admin server listens");
+    let mut servers = vec![watched];
+    if let Some(control) = admin.control {
+        match bind(control, "admin.control").await {
+            Ok(server) => {
+                tracing::info!(address = %server.address(), "changes are taken");
+                servers.push(server);
+            }
+            Err(error) if admin.control_given => return Err(error),
+            Err(error) => tracing::warn!(
+                error = format!("{error:#}"),
+                "no changes are taken without a token: name another address in admin.control"
+            ),
+        }
+    }
+    Ok(servers)
 }
 
 /// The names from this configuration that advice refers to.
@@ -323,75 +362,6 @@ pub fn delivery(settings: &Settings, scale: TimeScale) -> anyhow::Result<Machine
         }
     }
     Ok(machine)
-}
-
-/// Turns the pump's view into the report behind `/status` and `/ready`.
-async fn report(
-    mut views: watch::Receiver<Option<PumpView>>,
-    reports: watch::Sender<StatusReport>,
-    spawner: Spawner,
-    observer: Observer,
-) -> Result<(), std::convert::Infallible> {
-    let started = Clock.now();
-    let mut report = reports.borrow().clone();
-    let mut noted: Option<Instant> = None;
-    let mut pace = Pace::default();
-    let mut account = Account::default();
-    // It ends with the pump, whose last view shows the end of the drain.
-    while views.changed().await.is_ok() {
-        let Some(view) = views.borrow_and_update().clone() else {
-            continue;
-        };
-        report.take(&view.snapshot, view.at);
-        let registry = view.registry.as_ref();
-        report.schema_registry =
-            registry.map(|one| RegistryView::new(one, &view.snapshot.partitions, view.at));
-        registry.into_iter().for_each(|one| observer.registry(one));
-        report.kafka = KafkaStatus::new(&view.brokers, view.at, &report.places);
-        report.uptime_seconds = view.at.saturating_duration_since(started).as_secs();
-        report.phase = if spawner.halting().is_cancelled() {
-            Phase::Halted
-        } else if spawner.shutdown().is_cancelled() {
-            Phase::Draining
-        } else if view.topology_known && view.joined {
-            Phase::Running
-        } else {
-            Phase::Starting
-        };
-        if let Some(change) = view.reserve {
-            report.quota.note_change(change, view.at);
-        }
-        if let (Some(state), Some(progress)) = (&mut report.state, view.restore) {
-            state.restore_read = Some(progress.read);
-            state.restore_total = Some(progress.total);
-        }
-        for one in &view.statistics.partitions {
-            if let Some(lag) = one.lag {
-                let number = one.partition.partition.0;
-                report.set_lag(one.partition.topic.as_str(), number, lag);
-            }
-        }
-        if let Some((at, what)) = &view.source_error
-            && noted != Some(*at)
-        {
-            noted = Some(*at);
-            report.note(Clock.unix_ms(), what.clone());
-        }
-        report.set_breaks(&observer.breaks());
-        let tally = observer.tally();
-        report.dead_letters = tally.dead_lettered.values().sum();
-        let drain = pace.drain(view.at, &view.snapshot, &view.statistics.partitions);
-        report.drain_state = drain.state;
-        report.drain_estimate_seconds = drain.left.map(|left| left.as_secs());
-        observer.metrics().drain(drain);
-        let confirmed = tally.delivered;
-        let figures = account.figures(view.at, &view.snapshot, confirmed);
-        observer.metrics().account(&figures);
-        report.account = AccountStatus::new(&view.snapshot, figures, drain.with_arrivals);
-        reports.send_replace(report.clone());
-    }
-    spawner.shutdown().cancelled().await;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use ingest_model::call::{Call, Reply};
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
+use ingest_model::outcome::RetryCause;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
 use reqwest::redirect;
-use secrecy::ExposeSecret;
 
-use crate::classify::{HttpReply, NoAnswer, ReplyBody, classify, trouble_of, unanswered};
+use crate::classify::{HttpReply, NoAnswer, ReplyBody, classify, not_done, trouble_of, unanswered};
 use crate::encode::{HttpRequest, Method, encode};
 use crate::failure;
+use crate::key::{ApiKey, IllegalKey, KeyInUse};
 use crate::limits;
 use crate::settings::{BaseUrl, ClientSettings};
 
@@ -26,22 +27,21 @@ const IDLE_CONNECTION: Duration = Duration::from_secs(45);
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// Sends calls to the API. Cheap to clone; clones share their connections.
+/// Sends calls to the API. Cheap to clone; clones share their connections and their key.
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
     base_url: Arc<BaseUrl>,
+    key: KeyInUse,
     max_body_bytes: usize,
 }
 
 /// Why a client could not be created.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// The token is empty or has characters that are not allowed in a header, usually a line break or a space.
-    #[error(
-        "the API token is empty or contains a space, a line break or another character that no token has"
-    )]
-    Token,
+    /// The token cannot be one.
+    #[error(transparent)]
+    Token(#[from] IllegalKey),
     /// The user agent is not a valid header.
     #[error("the user agent has characters that are not allowed in a header")]
     UserAgent,
@@ -58,18 +58,10 @@ impl Client {
     /// # Errors
     /// [`BuildError`], if the token or the user agent is not a valid header, or TLS cannot be set up.
     pub fn new(settings: ClientSettings) -> Result<Self, BuildError> {
-        let token = settings.token.expose_secret();
-        if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(BuildError::Token);
-        }
-        let mut authorization =
-            HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_e| BuildError::Token)?;
-        authorization.set_sensitive(true);
+        let key = ApiKey::new(&settings.token)?;
         let user_agent =
             HeaderValue::from_str(&settings.user_agent).map_err(|_e| BuildError::UserAgent)?;
-        let headers = HeaderMap::from_iter([(AUTHORIZATION, authorization)]);
         let mut builder = reqwest::Client::builder()
-            .default_headers(headers)
             .user_agent(user_agent)
             .connect_timeout(settings.connect_timeout)
             .timeout(settings.total_timeout)
@@ -92,18 +84,41 @@ impl Client {
         Ok(Self {
             http,
             base_url: Arc::new(base_url),
+            key: KeyInUse::new(key),
             max_body_bytes,
         })
+    }
+
+    /// From now on requests carry this key. The answers to those under way are still judged by the key that they carried.
+    pub fn replace_key(&self, key: ApiKey) {
+        self.key.replace(key);
+    }
+
+    /// The key in use.
+    #[must_use]
+    pub fn key(&self) -> ApiKey {
+        self.key.get()
+    }
+
+    /// Ends when the API has refused the key in use since the last call.
+    pub async fn key_refused(&self) {
+        self.key.refused().await;
     }
 
     /// Sends a call and returns the result. Dropping the future leaves a write ambiguous.
     pub async fn send(&self, call: &Call) -> Reply {
         let request = encode(call);
         let endpoint = request.endpoint;
-        match self.exchange(request).await {
+        let key = self.key.get();
+        match self.exchange_with(&key, request).await {
             Ok(reply) => {
                 tracing::debug!(endpoint, status = reply.status, "answered");
-                let result = classify(call, &reply);
+                let of_former_key = reply.status == 401 && !self.key.refuse(&key);
+                let result = if of_former_key {
+                    not_done(call, RetryCause::KeyReplaced)
+                } else {
+                    classify(call, &reply)
+                };
                 Reply {
                     limits: reply.limits,
                     trouble: trouble_of(&reply, &result),
@@ -125,6 +140,15 @@ impl Client {
     /// # Errors
     /// [`NoAnswer`], if no answer came.
     pub async fn exchange(&self, request: HttpRequest) -> Result<HttpReply, NoAnswer> {
+        self.exchange_with(&self.key.get(), request).await
+    }
+
+    /// The same, with a key that need not be the one in use.
+    pub(crate) async fn exchange_with(
+        &self,
+        key: &ApiKey,
+        request: HttpRequest,
+    ) -> Result<HttpReply, NoAnswer> {
         let method = match request.method {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
@@ -136,6 +160,7 @@ impl Client {
             // The library says what is wrong with it.
             None => self.http.request(method, request.path),
         };
+        outgoing = outgoing.header(AUTHORIZATION, key.header());
         if let Some(body) = request.body {
             outgoing = outgoing.header(CONTENT_TYPE, JSON).body(body);
         }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::classify::{Document, HttpReply, NoAnswer, hold_of_status};
 use crate::client::Client;
 use crate::encode::token;
+use crate::key::ApiKey;
 
 /// What the API says about the key in use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub enum TokenError {
     Refused(HoldCause),
     /// No answer, because of the address, the network or the API.
     #[error("the key could not be checked")]
-    Unanswered(#[source] NoAnswer),
+    Unanswered(#[from] NoAnswer),
     /// The API is there but cannot answer now: ask again later.
     #[error("the API answered {status} instead of the key's roles: try again later")]
     Later {
@@ -87,11 +88,15 @@ impl Client {
     /// # Errors
     /// [`TokenError`], classified by what has to be done about it.
     pub async fn token_info(&self) -> Result<TokenInfo, TokenError> {
-        let reply = self
-            .exchange(token::current())
-            .await
-            .map_err(TokenError::Unanswered)?;
-        read(&reply)
+        read(&self.exchange(token::current()).await?)
+    }
+
+    /// Asks the API about a key that need not be the one in use: one request.
+    ///
+    /// # Errors
+    /// [`TokenError`], classified by what has to be done about it.
+    pub async fn token_info_of(&self, key: &ApiKey) -> Result<TokenInfo, TokenError> {
+        read(&self.exchange_with(key, token::current()).await?)
     }
 }
 
@@ -189,6 +194,12 @@ impl Need {
         Self::ReadMetadata,
         Self::UpdateMetadata,
     ];
+
+    /// The role to ask for.
+    #[must_use]
+    pub fn role(self) -> &'static str {
+        self.roles().first().copied().unwrap_or_default()
+    }
 
     /// The roles of which one is enough; the first is the one to ask for.
     #[must_use]

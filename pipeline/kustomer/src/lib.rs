@@ -19,9 +19,11 @@ pub mod client;
 pub mod encode;
 mod failure;
 pub mod healthcheck;
+pub mod key;
 pub mod limits;
 pub mod settings;
 
 pub use client::{BuildError, Client};
 pub use healthcheck::{Need, TokenError, TokenInfo};
+pub use key::{ApiKey, IllegalKey};
 pub use settings::{BaseUrl, BaseUrlError, ClientSettings};

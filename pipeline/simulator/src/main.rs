@@ -58,7 +58,7 @@ const FAULTS_HELP: &str = r#"Fault script (--faults FILE, or POST /_sim/faults a
 const CONTROL_HELP: &str = "\
 Control (no key, no limit): GET /_sim/ (page), /_sim/account, /_sim/journal?since=N, /_sim/clock,
   /_sim/customers?q=, /_sim/timeline/{customer}, /_sim/objects/{klass}, /_sim/events?customer=,
-  /_sim/faults; POST /_sim/faults, /_sim/reset
+  /_sim/faults; POST /_sim/faults, /_sim/keys, /_sim/reset
 ";
 
 fn help() -> String {

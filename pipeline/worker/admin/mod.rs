@@ -11,36 +11,44 @@
 //! | `POST /holds/{id}/release` | ends a hold; 404 if there is no such hold |
 //! | `POST /debug/recording` | writes the last steps to a file; answers with its path and size, 409 if nothing is recorded |
 //!
+//! Who may do that, [`access`] says: what changes something is taken only from this machine, or with a token.
+//!
 //! It shows what it is given and owns nothing. Everything is bounded (connections, header and body sizes, and the time a
 //! request may take), so that a forgotten client cannot cost the worker anything.
 
+pub mod access;
 pub mod account;
 pub mod frontier;
 mod holds;
 mod page;
+mod problem;
 mod registry;
+pub mod report;
 mod server;
 pub mod status;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::{Html, IntoResponse, Json, Response};
 use axum::routing::{get, post, put};
+use axum::{Extension, Router};
 use ingest_model::record::TopicPartition;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+use self::access::Access;
 use self::frontier::FrontierStatus;
+use self::problem::problem_response;
 pub use self::status::StatusReport;
 use crate::clock::Clock;
 use crate::observe::metrics::Metrics;
-use crate::observe::metrics::labels::RecordingCause;
+use crate::observe::metrics::labels::{AdminAction, AdminResult, RecordingCause};
 use crate::observe::telemetry::LevelHandle;
 use crate::pump::Command;
 use crate::pump::recorder::{Recorder, RecordingError};
@@ -73,6 +81,7 @@ pub struct AdminServer {
     listener: TcpListener,
     state: AdminState,
     address: SocketAddr,
+    access: Access,
 }
 
 // === impl AdminState ===
@@ -96,13 +105,18 @@ impl AdminServer {
     /// # Errors
     ///
     /// When the address is in use or does not belong to this machine.
-    pub async fn bind(listen: SocketAddr, state: AdminState) -> std::io::Result<Self> {
+    pub async fn bind(
+        listen: SocketAddr,
+        state: AdminState,
+        access: Access,
+    ) -> std::io::Result<Self> {
         let listener = TcpListener::bind(listen).await?;
         let address = listener.local_addr()?;
         Ok(Self {
             listener,
             state,
             address,
+            access,
         })
     }
 
@@ -118,12 +132,12 @@ impl AdminServer {
     ///
     /// When no more connections can be accepted.
     pub async fn serve(self, shutdown: CancellationToken) -> std::io::Result<()> {
-        server::serve(self.listener, router(self.state), shutdown).await
+        server::serve(self.listener, router(self.state, self.access), shutdown).await
     }
 }
 
 /// The routes, without a socket.
-pub fn router(state: AdminState) -> Router {
+pub fn router(state: AdminState, access: Access) -> Router {
     Router::new()
         .route("/live", get(live))
         .route("/ready", get(ready))
@@ -134,6 +148,8 @@ pub fn router(state: AdminState) -> Router {
         .route("/holds/{id}/release", post(release))
         .route("/debug/recording", post(record))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(from_fn_with_state(access.clone(), access::guard))
+        .layer(Extension(access))
         .with_state(state)
 }
 
@@ -179,22 +195,41 @@ async fn show_status(State(state): State<AdminState>, headers: HeaderMap) -> Res
     }
 }
 
-async fn log_level(State(state): State<AdminState>, directives: String) -> Response {
-    match state.level.set(directives.trim()) {
+async fn log_level(
+    State(state): State<AdminState>,
+    Extension(access): Extension<Access>,
+    directives: String,
+) -> Response {
+    let changed = state.level.set(directives.trim());
+    access.note(AdminAction::LogLevel, result_of(changed.is_ok()));
+    match changed {
         Ok(()) => {
-            tracing::info!(level = directives.trim(), "the log level was changed");
+            tracing::info!(
+                level = directives.trim(),
+                "the log level was changed by hand"
+            );
             Json(json!({ "level": directives.trim() })).into_response()
         }
         Err(problem) => problem_response(StatusCode::BAD_REQUEST, &problem),
     }
 }
 
-async fn release(State(state): State<AdminState>, Path(id): Path<String>) -> Response {
+async fn release(
+    State(state): State<AdminState>,
+    Extension(access): Extension<Access>,
+    Path(id): Path<String>,
+) -> Response {
     let Ok(id) = id.parse::<u64>() else {
         return problem_response(StatusCode::NOT_FOUND, "no such hold");
     };
     let (found, answer) = oneshot::channel();
-    match ask(&state, Command::ReleaseHold { id, found }, answer).await {
+    let released = ask(&state, Command::ReleaseHold { id, found }, answer).await;
+    let done = matches!(released, Ok(true));
+    access.note(AdminAction::ReleaseHold, result_of(done));
+    if done {
+        tracing::info!(hold = id, "a hold was released by hand");
+    }
+    match released {
         Ok(true) => Json(json!({ "released": id })).into_response(),
         Ok(false) => problem_response(StatusCode::NOT_FOUND, "no such hold"),
         Err(response) => *response,
@@ -241,10 +276,12 @@ async fn ask<T>(
     }
 }
 
-async fn record(State(state): State<AdminState>) -> Response {
+async fn record(State(state): State<AdminState>, Extension(access): Extension<Access>) -> Response {
     let recorder = state.recorder.clone();
-    let writing = tokio::task::spawn_blocking(move || recorder.write(RecordingCause::Asked));
-    match writing.await {
+    let writing = tokio::task::spawn_blocking(move || recorder.write(RecordingCause::Asked)).await;
+    let done = matches!(writing, Ok(Ok(_)));
+    access.note(AdminAction::Recording, result_of(done));
+    match writing {
         Ok(Ok(written)) => Json(json!({
             "path": written.path,
             "bytes": written.bytes,
@@ -262,8 +299,12 @@ async fn record(State(state): State<AdminState>) -> Response {
     }
 }
 
-fn problem_response(status: StatusCode, problem: &str) -> Response {
-    (status, Json(json!({ "error": problem }))).into_response()
+fn result_of(done: bool) -> AdminResult {
+    if done {
+        AdminResult::Done
+    } else {
+        AdminResult::Failed
+    }
 }
 
 #[cfg(test)]

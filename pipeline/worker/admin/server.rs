@@ -1,9 +1,13 @@
-//! Limits on connections: how many, how long, and how long without a byte.
+//! Limits on connections: how many, how many of one peer, how long, and how long without an answer.
+//!
+//! A probe of Kubernetes has to get through, or the worker is restarted: so one peer cannot take all places, and a connection
+//! that asks for nothing, or ever so slowly, ends.
 
+use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -21,9 +25,11 @@ use tokio_util::sync::CancellationToken;
 
 /// More than Prometheus, a kubelet and a few people need.
 const MAX_CONNECTIONS: usize = 64;
+/// How many of them one peer may have; more are closed at once.
+const MAX_CONNECTIONS_OF_A_PEER: usize = 16;
 /// How long one request may take once its headers are read.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a connection may be silent.
+/// How long a connection may go without an answer: longer than most intervals between scrapes.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a connection may live, so that one fed byte by byte ends too.
 const LIFETIME: Duration = Duration::from_secs(300);
@@ -39,6 +45,7 @@ pub(super) async fn serve(
     let listener = Bounded {
         listener,
         free: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+        peers: Peers::default(),
     };
     let asked = shutdown.clone();
     let serving = axum::serve(listener, router)
@@ -65,14 +72,55 @@ async fn within_time(request: Request, next: Next) -> Response {
 struct Bounded {
     listener: TcpListener,
     free: Arc<Semaphore>,
+    peers: Peers,
 }
 
-/// A connection that returns its slot when it ends, and ends when it is silent or old.
+/// A connection that returns its slot when it ends, and ends when it is not answered or old.
 struct Guarded {
     stream: TcpStream,
     idle: Pin<Box<Sleep>>,
     lifetime: Pin<Box<Sleep>>,
     _place: Option<OwnedSemaphorePermit>,
+    _of_peer: OfPeer,
+}
+
+/// How many connections each peer has. The lock is held for a look-up.
+#[derive(Clone, Default)]
+struct Peers(Arc<Mutex<HashMap<IpAddr, usize>>>);
+
+/// One of the connections of a peer.
+struct OfPeer {
+    peers: Peers,
+    peer: IpAddr,
+}
+
+// === impl Peers ===
+
+impl Peers {
+    /// Another connection of this peer, unless it has too many.
+    fn admit(&self, peer: IpAddr) -> Option<OfPeer> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = all.entry(peer).or_insert(0);
+        if *count >= MAX_CONNECTIONS_OF_A_PEER {
+            return None;
+        }
+        *count += 1;
+        drop(all);
+        let peers = self.clone();
+        Some(OfPeer { peers, peer })
+    }
+}
+
+impl Drop for OfPeer {
+    fn drop(&mut self) {
+        let mut all = self.peers.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = all.get_mut(&self.peer) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                all.remove(&self.peer);
+            }
+        }
+    }
 }
 
 // === impl Bounded ===
@@ -84,7 +132,12 @@ impl Listener for Bounded {
     async fn accept(&mut self) -> (Guarded, SocketAddr) {
         // The semaphore is never closed, so a slot does become free in the end.
         let place = Arc::clone(&self.free).acquire_owned().await.ok();
-        let (stream, address) = Listener::accept(&mut self.listener).await;
+        let (stream, address, of_peer) = loop {
+            let (stream, address) = Listener::accept(&mut self.listener).await;
+            if let Some(of_peer) = self.peers.admit(address.ip()) {
+                break (stream, address, of_peer);
+            }
+        };
         let (idle, lifetime) = (Box::pin(sleep(IDLE_TIMEOUT)), Box::pin(sleep(LIFETIME)));
         (
             Guarded {
@@ -92,6 +145,7 @@ impl Listener for Bounded {
                 idle,
                 lifetime,
                 _place: place,
+                _of_peer: of_peer,
             },
             address,
         )
@@ -114,14 +168,13 @@ impl Guarded {
         Poll::Pending
     }
 
-    /// Bytes moved: the silence starts again.
+    /// Bytes moved, or the connection is over.
     fn moved<T>(
         &mut self,
         result: Poll<io::Result<T>>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<T>> {
         if result.is_ready() {
-            self.idle.set(sleep(IDLE_TIMEOUT));
             return result;
         }
         match self.poll_over(cx) {
@@ -149,6 +202,10 @@ impl AsyncWrite for Guarded {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write(cx, buf);
+        if result.is_ready() {
+            // It was answered: its time starts again.
+            self.idle.set(sleep(IDLE_TIMEOUT));
+        }
         self.moved(result, cx)
     }
 

@@ -12,6 +12,7 @@ use serde::Serialize;
 pub use super::account::AccountStatus;
 pub use super::holds::{HoldStatus, LastError};
 pub use super::registry::RegistryView;
+use crate::lifecycle::key::KeyStatus;
 use crate::observe::advice::Places;
 use crate::observe::breaks::{Break, Breaks};
 use crate::observe::pace::DrainState;
@@ -44,6 +45,8 @@ pub struct StatusReport {
     pub state: Option<StateStatus>,
     /// What waits for a person or for recovery.
     pub holds: Vec<HoldStatus>,
+    /// The API key.
+    pub key: KeyStatus,
     /// What keeps the Kafka side from working.
     pub kafka: KafkaStatus,
     /// The schema registry; `null` without one.
@@ -306,7 +309,7 @@ impl StatusReport {
     /// Why the worker is not ready; empty when it is.
     ///
     /// It is not ready before the consumer group was joined, during the drain, after a halt, while no broker answers or a
-    /// configured topic cannot be used, while records wait for a schema registry that gives none, and while the whole destination or a topic waits for a person. A hold of one
+    /// configured topic cannot be used, while the API refuses the key, while records wait for a schema registry that gives none, and while the whole destination or a topic waits for a person. A hold of one
     /// klass or one role lets the rest go on, and a full budget or a frozen quota is ordinary back-pressure: neither
     /// makes the worker unready.
     #[must_use]
@@ -323,6 +326,7 @@ impl StatusReport {
             Phase::Halted => causes.push("halted: the last error says why".to_owned()),
             Phase::Running => {}
         }
+        causes.extend(self.key.cause());
         causes.extend(self.kafka.causes());
         causes.extend(self.schema_registry.as_ref().and_then(RegistryView::cause));
         let holds = self.holds.iter().filter(|hold| hold.makes_unready());

@@ -23,7 +23,10 @@ struct Running {
     clippy::disallowed_methods,
     reason = "a test waits for the task itself"
 )]
-async fn start_with(recorder: Recorder) -> Running {
+async fn start_ruled(
+    recorder: Recorder,
+    rules: impl FnOnce(SocketAddr, Metrics) -> Access,
+) -> Running {
     let mut report = StatusReport::new(Places::default());
     report.phase = Phase::Running;
     let (status, watched) = watch::channel(report);
@@ -38,9 +41,9 @@ async fn start_with(recorder: Recorder) -> Running {
         halting: halting.clone(),
         recorder,
     };
-    let server = AdminServer::bind("127.0.0.1:0".parse().unwrap(), state)
-        .await
-        .unwrap();
+    let address = "127.0.0.1:0".parse().unwrap();
+    let access = rules(address, state.metrics.clone());
+    let server = AdminServer::bind(address, state, access).await.unwrap();
     let base = format!("http://{}", server.address());
     let shutdown = CancellationToken::new();
     let serving = tokio::spawn(server.serve(shutdown.clone()));
@@ -54,6 +57,13 @@ async fn start_with(recorder: Recorder) -> Running {
         client,
         serving,
     }
+}
+
+async fn start_with(recorder: Recorder) -> Running {
+    start_ruled(recorder, |address, metrics| {
+        Access::new(address, (None, None), String::new(), metrics)
+    })
+    .await
 }
 
 async fn start() -> Running {
@@ -278,4 +288,171 @@ async fn a_recording_is_written_when_it_is_asked_for() {
         (&body["steps"], &body["steps_before"]),
         (&json!(1), &json!(0))
     );
+}
+
+/// A server with a token for changes and one for reading, which counts its connections as from elsewhere if told so.
+async fn start_guarded(folder: &std::path::Path, local: bool) -> Running {
+    let place = |name: &str, token: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, token).unwrap();
+        crate::config::SecretRef::File(path)
+    };
+    let tokens = (place("change", "right"), place("read", "reader"));
+    start_ruled(Recorder::default(), |address, metrics| {
+        let seen = if local {
+            address
+        } else {
+            "0.0.0.0:1".parse().unwrap()
+        };
+        let (change, read) = tokens;
+        Access::new(seen, (Some(change), Some(read)), String::new(), metrics)
+    })
+    .await
+}
+
+impl Running {
+    async fn asked(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        let mut request = self
+            .client
+            .request(method, format!("{}{path}", self.base))
+            .body("info");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
+    }
+}
+
+#[tokio::test]
+async fn changes_need_the_right_token_wherever_they_come_from() {
+    let folder = tempfile::tempdir().unwrap();
+    for local in [true, false] {
+        let running = start_guarded(folder.path(), local).await;
+        let put = |token: &'static str| {
+            let running = &running;
+            async move {
+                let headers = [("authorization", token)];
+                running.asked("PUT", "/log-level", &headers).await.0
+            }
+        };
+        let (code, said) = running.asked("PUT", "/log-level", &[]).await;
+        assert_eq!(code, 401);
+        assert!(said.contains("admin.token"), "{said}");
+        for wrong in [
+            "Bearer wrong",
+            "Bearer reader",
+            "Bearer righ",
+            "Basic right",
+            "right",
+        ] {
+            assert_eq!(put(wrong).await, 401, "{wrong}");
+        }
+        assert_eq!(put("Bearer right").await, 200);
+        // It is read each time.
+        std::fs::write(folder.path().join("change"), "another\n").unwrap();
+        assert_eq!(put("Bearer right").await, 401);
+        assert_eq!(put("Bearer another").await, 200);
+        std::fs::remove_file(folder.path().join("change")).unwrap();
+        assert_eq!(put("Bearer another").await, 503);
+        std::fs::write(folder.path().join("change"), "right").unwrap();
+        let (_, metrics) = running
+            .asked("GET", "/metrics", &[("authorization", "Bearer reader")])
+            .await;
+        let told = |result: &str, times: u32| {
+            let line = format!(
+                "kustomer_ingest_admin_changes_total{{action=\"log_level\",result=\"{result}\"}} {times}"
+            );
+            assert!(metrics.contains(&line), "{line}");
+        };
+        told("done", 2);
+        told("refused", 8);
+    }
+}
+
+#[tokio::test]
+async fn reading_needs_a_token_where_one_is_named_and_health_never() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = start_guarded(folder.path(), true).await;
+    for path in ["/status", "/metrics", "/status/partitions/a/0"] {
+        assert_eq!(running.asked("GET", path, &[]).await.0, 401, "{path}");
+        let wrong = [("authorization", "Bearer wrong")];
+        assert_eq!(running.asked("GET", path, &wrong).await.0, 401, "{path}");
+    }
+    for right in ["Bearer reader", "Bearer right"] {
+        let headers = [("authorization", right)];
+        assert_eq!(running.asked("GET", "/status", &headers).await.0, 200);
+    }
+    assert_eq!(running.asked("GET", "/live", &[]).await.0, 200);
+    assert_eq!(running.asked("GET", "/ready", &[]).await.0, 200);
+}
+
+#[tokio::test]
+async fn without_a_token_an_address_that_others_reach_takes_no_changes() {
+    let running = start_ruled(Recorder::default(), |_, metrics| {
+        let seen = "10.0.0.7:9464".parse().unwrap();
+        Access::new(
+            seen,
+            (None, None),
+            "ask at 127.0.0.1:9465".to_owned(),
+            metrics,
+        )
+    })
+    .await;
+    for (method, path) in [
+        ("PUT", "/log-level"),
+        ("POST", "/holds/3/release"),
+        ("POST", "/debug/recording"),
+        ("POST", "/live/../holds/3/release"),
+        ("DELETE", "/status"),
+    ] {
+        let (code, said) = running.asked(method, path, &[]).await;
+        assert_eq!(code, 403, "{method} {path}");
+        assert!(said.contains("127.0.0.1:9465"), "{said}");
+    }
+    assert_eq!(running.asked("GET", "/status", &[]).await.0, 200);
+}
+
+#[tokio::test]
+async fn pages_of_other_sites_change_nothing_here() {
+    let running = start().await;
+    for headers in [
+        [("origin", "https://evil.example")],
+        [("origin", "null")],
+        [("sec-fetch-site", "cross-site")],
+        [("host", "evil.example")],
+    ] {
+        let (code, _) = running.asked("PUT", "/log-level", &headers).await;
+        assert_eq!(code, 403, "{headers:?}");
+    }
+    assert_eq!(running.asked("PUT", "/log-level", &[]).await.0, 200);
+}
+
+#[tokio::test]
+async fn one_peer_cannot_take_all_connections() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let running = start().await;
+    let address = running.base.trim_start_matches("http://").to_owned();
+    let mut all = Vec::new();
+    for _ in 0..1_000 {
+        let mut stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+        // A request that does not come to its end.
+        drop(stream.write_all(b"GET /status HTT").await);
+        all.push(stream);
+    }
+    let mut closed = 0;
+    for stream in &mut all {
+        let read = tokio::time::timeout(Duration::from_millis(20), stream.read_u8()).await;
+        closed += usize::from(matches!(read, Ok(Err(_))));
+    }
+    assert_eq!(all.len() - closed, 16, "the others are closed");
+    drop(all);
+    let served = async {
+        while running.client.get(&running.base).send().await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let served = tokio::time::timeout(Duration::from_secs(10), served).await;
+    served.expect("places are given back");
 }

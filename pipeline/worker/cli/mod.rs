@@ -37,7 +37,8 @@ use self::mappings::init;
 use self::mappings::test::{self, TestArgs};
 use self::output::Output;
 use self::provision::ProvisionArgs;
-use self::run::frontier::FrontierArgs;
+use self::run::control::frontier::{self, FrontierArgs};
+use self::run::control::{self, HoldsArgs, LogLevelArgs};
 use self::simulated::demo::{self, DemoArgs};
 use self::simulated::forecast::{self, ForecastArgs};
 
@@ -82,6 +83,10 @@ pub enum Command {
     Provision(ProvisionArgs),
     /// Show what holds back the frontier of a partition of a running worker.
     Frontier(FrontierArgs),
+    /// See what a running worker waits for, and end a hold.
+    Holds(HoldsArgs),
+    /// Change what a running worker logs.
+    LogLevel(LogLevelArgs),
     /// Look at dead letters, and send them back when their cause is fixed.
     DeadLetters(DeadLettersArgs),
     /// Step through a worker's recording, and see what it decided and why.
@@ -142,6 +147,8 @@ fn execute(command: Command) -> Result<CommandExit, CommandError> {
         | Command::Diff(_)
         | Command::Provision(_)
         | Command::Frontier(_)
+        | Command::Holds(_)
+        | Command::LogLevel(_)
         | Command::DeadLetters(_)
         | Command::ReplayRecording(_) => {
             let mut out = Output::stdout();
@@ -163,7 +170,9 @@ fn print(command: &Command, out: &mut Output<'_>) -> Result<CommandExit, Command
         Command::Test(args) => test::run(args, out),
         Command::Diff(args) => diff::run(args, out),
         Command::Provision(args) => provision::run(args, out),
-        Command::Frontier(args) => run::frontier::run(args, out),
+        Command::Frontier(args) => frontier::run(args, out),
+        Command::Holds(args) => control::holds(args, out),
+        Command::LogLevel(args) => control::log_level(args, out),
         Command::DeadLetters(args) => dead_letters::run(args, out),
         Command::ReplayRecording(args) => run::replay_recording::run(args, out),
         Command::Run(args) => run::run(args),

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 /// `admin.listen`.
 pub const ADMIN_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 9464);
+/// `admin.control`, unless `admin.listen` is an address of this machine itself.
+pub const ADMIN_CONTROL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9465);
 /// `budget.bytes`.
 pub const BUDGET_BYTES: u64 = 64 << 20;
 /// `budget.records`.

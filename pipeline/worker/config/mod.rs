@@ -27,7 +27,7 @@ pub use self::registry::RegistryPlace;
 pub use self::reserve::ReserveSchedule;
 pub use self::secret::{SecretError, SecretRef};
 pub use self::settings::{
-    BudgetSettings, ClientSettingsError, DeliverySettings, KafkaSettings, KeyedBy,
+    AdminSettings, BudgetSettings, ClientSettingsError, DeliverySettings, KafkaSettings, KeyedBy,
     KustomerSettings, PropertyValue, QuotaSettings, RecordingSettings, Settings, TopicSettings,
 };
 pub use self::units::{parse_duration, parse_size, show_duration, show_size};

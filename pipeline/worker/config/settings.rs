@@ -40,14 +40,29 @@ pub struct Settings {
     pub budget: BudgetSettings,
     /// How requests are assembled.
     pub delivery: DeliverySettings,
-    /// Where the admin server listens; port 0 picks a free one.
-    pub admin_listen: SocketAddr,
+    /// Where the worker can be watched, and where it takes changes.
+    pub admin: AdminSettings,
     /// What is logged, and how.
     pub log: LogSettings,
     /// `state.dir`: where to keep notes that outlast the process, though not the machine.
     pub state_dir: PathBuf,
     /// `debug.recording`: how many of the last steps are kept for investigating problems.
     pub recording: RecordingSettings,
+}
+
+/// `admin`. Port 0 picks a free one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdminSettings {
+    /// Where it can be watched.
+    pub listen: SocketAddr,
+    /// Where it takes changes, if that is another address.
+    pub control: Option<SocketAddr>,
+    /// Whether the configuration names that address.
+    pub control_given: bool,
+    /// What changes need.
+    pub token: Option<SecretRef>,
+    /// What reading needs, health excepted.
+    pub read_token: Option<SecretRef>,
 }
 
 /// `debug.recording`: the last steps of the delivery machine.

@@ -52,7 +52,7 @@ fn the_minimal_configuration_has_the_documented_defaults() {
             bytes: 64 << 20
         }
     );
-    assert_eq!(settings.admin_listen.to_string(), "0.0.0.0:9464");
+    assert_eq!(settings.admin.listen.to_string(), "0.0.0.0:9464");
     assert_eq!(settings.log.level, "info");
     let topic = &settings.kafka.topics[0];
     assert_eq!((topic.keyed_by, topic.weight.get()), (KeyedBy::None, 1));

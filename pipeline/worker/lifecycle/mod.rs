@@ -4,6 +4,7 @@
 //! cancels one token; whoever holds it drains. When all tasks have ended, or the deadline has passed, [`Supervisor::run`]
 //! returns the reason. A second signal ends the run without waiting for anything.
 
+pub mod key;
 mod signals;
 
 use std::future::Future;

@@ -212,6 +212,7 @@ impl Observer {
             | Fact::Resolved { .. }
             | Fact::Saved { .. }
             | Fact::SearchOff
+            | Fact::KeyReplaced
             | Fact::RefsOff
             | Fact::LockOff
             | Fact::CompanyMissing
@@ -389,6 +390,7 @@ fn log(fact: &Fact, places: &Places) {
         | Fact::PossibleRepeat { .. }
         | Fact::JobDone { .. }
         | Fact::CompanyMissing
+        | Fact::KeyReplaced
         | Fact::Resolved { .. }
         | Fact::Saved { .. }
         | Fact::MetadataCut

@@ -388,6 +388,7 @@ impl Pump {
 
     fn command(&mut self, command: Command) {
         match command {
+            Command::KeyReplaced => self.step(Input::KeyReplaced),
             Command::ReleaseHold { id, found } => {
                 let known = self.machine.has_hold(id);
                 self.step(Input::ReleaseHold(id));

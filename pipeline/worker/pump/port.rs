@@ -11,9 +11,11 @@ use super::brokers::BrokersView;
 use super::requests::ReserveChange;
 use super::state::Progress;
 
-/// A command from a person.
+/// A command from a person, or from what watches the API key.
 #[derive(Debug)]
 pub enum Command {
+    /// The client uses another API key from now on.
+    KeyReplaced,
     /// End the hold with this number.
     ReleaseHold {
         /// The number.

@@ -8,6 +8,7 @@ mod forecast_loads;
 mod forecast_reserve;
 mod frontier;
 mod guard;
+mod keys;
 mod letters;
 mod process;
 mod recording;

@@ -32,6 +32,12 @@ enum Next {
 }
 
 impl Customers {
+    /// Another API key is in use, which may make searches and identities.
+    pub(crate) fn allow_all(&mut self) {
+        self.searches.turn_on();
+        self.identify_off = false;
+    }
+
     /// Whether a question is due that may be sent. Changes nothing.
     pub(crate) fn due(&self, now: Instant, price: Price, allowed: Allowed) -> bool {
         self.next(now, price, allowed).is_some()

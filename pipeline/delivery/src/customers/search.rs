@@ -56,6 +56,10 @@ impl SearchLimit {
         self.off = true;
     }
 
+    pub(super) fn turn_on(&mut self) {
+        self.off = false;
+    }
+
     pub(super) fn is_off(&self) -> bool {
         self.off
     }

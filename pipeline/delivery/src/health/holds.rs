@@ -235,6 +235,14 @@ impl Holds {
             .collect()
     }
 
+    /// What these causes hold may have been mended: the next probe may be sent now, and if it fails, the delays begin anew.
+    pub(crate) fn try_now(&mut self, now: Instant, mended: impl Fn(HoldCause) -> bool) {
+        for hold in self.active.values_mut().filter(|hold| mended(hold.cause)) {
+            hold.probes = 0;
+            hold.next_probe = now;
+        }
+    }
+
     /// Ends the hold of a scope. Returns its cause.
     pub(crate) fn end(&mut self, scope: &Scope) -> Option<HoldCause> {
         self.active.remove(scope).map(|hold| hold.cause)

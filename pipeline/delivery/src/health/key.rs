@@ -38,6 +38,11 @@ struct Taken {
 }
 
 impl KeyHealth {
+    /// Another key is in use from now on.
+    pub(crate) fn forget(&mut self) {
+        *self = Self::default();
+    }
+
     /// A request sent at that time succeeded.
     pub(crate) fn taken(&mut self, now: Instant, sent: Instant, by: Option<Endpoint>) {
         if let Some(endpoint) = &by {

@@ -24,9 +24,12 @@ fn signal<T>(outcome: &Outcome<T>) -> Signal {
         Outcome::Delivered(_) | Outcome::Pending(_) => Signal::Good,
         Outcome::Reject(_) | Outcome::Split(_) => Signal::Alive,
         Outcome::Retry(RetryCause::OrgQuota) => Signal::OrgLimited,
-        Outcome::Retry(RetryCause::ObjectQuota | RetryCause::Conflict | RetryCause::Item) => {
-            Signal::Alive
-        }
+        Outcome::Retry(
+            RetryCause::ObjectQuota
+            | RetryCause::Conflict
+            | RetryCause::Item
+            | RetryCause::KeyReplaced,
+        ) => Signal::Alive,
         Outcome::Retry(RetryCause::ServerError | RetryCause::Network | RetryCause::Garbled)
         | Outcome::Ambiguous => Signal::Failed,
         Outcome::Hold(cause) => Signal::Held(*cause),

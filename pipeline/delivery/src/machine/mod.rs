@@ -163,6 +163,7 @@ impl Machine {
             }
             Input::StateWritten { write, result } => self.on_state_written(now, write, result),
             Input::ReleaseHold(id) => self.on_release(id),
+            Input::KeyReplaced => self.on_key_replaced(now),
             Input::Riders(found) => self.sending.fleet.hear(now, found),
             Input::Reserve(requests) => self.sending.quota.set_reserve(now, requests),
             Input::Shutdown => self.on_shutdown(),
@@ -214,6 +215,20 @@ impl Machine {
             }
             self.turn.fact(Fact::HoldEnded { scope, cause });
         }
+    }
+
+    /// What the former key was refused says nothing of the new one: what waits for a key or a role is tried now, and look-ups
+    /// that the former key could not make are used again.
+    fn on_key_replaced(&mut self, now: Instant) {
+        self.health.key.forget();
+        self.health.holds.try_now(now, |cause| {
+            matches!(
+                cause,
+                HoldCause::BadToken | HoldCause::Billing | HoldCause::MissingRole
+            )
+        });
+        self.customers.allow_all();
+        self.turn.fact(Fact::KeyReplaced);
     }
 
     /// Charges what is kept apart from records to the budget.

@@ -130,6 +130,8 @@ pub enum Fact {
     },
     /// The batched look-up of customers is of no use here, and was turned off.
     SearchOff,
+    /// The API key was replaced; searches are tried again.
+    KeyReplaced,
     /// The API refuses `_clientRef`; jobs are confirmed without it.
     RefsOff,
     /// A revision conflict: somebody else wrote in between.

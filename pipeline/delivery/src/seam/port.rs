@@ -197,6 +197,8 @@ pub enum Input {
     Reserve(u32),
     /// A person released the hold with this number.
     ReleaseHold(u64),
+    /// The API key was replaced by another one.
+    KeyReplaced,
     /// Stop: drain everything, then [`Effect::Drained`].
     Shutdown,
     /// Time has passed.

@@ -7,8 +7,8 @@ use ingest_model::operation::Planned;
 use ingest_model::outcome::{HeldBy, HoldCause, Outcome, RetryCause, SkipReason, Verdict, Waits};
 use ingest_model::record::{Epoch, Offset};
 
-use crate::driver::{Driver, committed};
-use crate::make::{object, settings, shop, track, write};
+use crate::driver::Driver;
+use crate::make::{committed, object, settings, shop, track, write};
 
 fn two_partitions_committing() -> Driver {
     let mut driver = Driver::new(settings(), 2);

@@ -42,7 +42,7 @@ fn nothing_is_due_for_a_lost_partition_whose_commit_is_under_way() {
     });
     driver.run_to_rest();
     let entries = driver.commits[0].clone();
-    driver.put(crate::driver::committed(&entries, false));
+    driver.put(crate::make::committed(&entries, false));
     driver.run_to_rest();
     assert_eq!(driver.commits.len(), 1);
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use ingest_delivery::fact::{Fact, Settlement};
 use ingest_delivery::hold::Scope;
 use ingest_delivery::machine::{
-    CommitAnswer, CommitEntry, Effect, Input, LetterId, Machine, MachineSettings, StateWriteId,
+    CommitEntry, Effect, Input, LetterId, Machine, MachineSettings, StateWriteId,
 };
 use ingest_model::call::{
     Call, CallResult, ItemFate, ItemResult, JobReport, Limits, Reply, SearchFound, Written,
@@ -358,7 +358,7 @@ impl Driver {
                 }
                 Effect::Commit(entries) => {
                     if !self.hold_commits {
-                        self.arrive(BROKER, committed(&entries, true));
+                        self.arrive(BROKER, make::committed(&entries, true));
                     }
                     self.commits.push(entries);
                 }
@@ -413,20 +413,6 @@ impl Driver {
         self.arrivals += 1;
         self.inbox.insert((self.now + after, self.arrivals), input);
     }
-}
-
-/// The broker's answer for these entries.
-pub(crate) fn committed(entries: &[CommitEntry], accepted: bool) -> Input {
-    let entries = entries
-        .iter()
-        .map(|entry| (entry.partition.clone(), entry.epoch, entry.offset))
-        .collect();
-    let answer = if accepted {
-        CommitAnswer::Accepted
-    } else {
-        CommitAnswer::Failed
-    };
-    Input::Committed { entries, answer }
 }
 
 fn count((since, wakes): &mut (Instant, u32), now: Instant, span: Duration) {

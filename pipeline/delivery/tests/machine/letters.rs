@@ -13,8 +13,8 @@ use ingest_model::outcome::{HeldBy, HoldCause, Rejected, Rejection, Verdict};
 use ingest_model::record::Topic;
 use ingest_model::trouble::{Trouble, TroubleKind};
 
-use crate::driver::{Driver, committed};
-use crate::make::{SHOP, brokers_silent, settings, shop, track};
+use crate::driver::Driver;
+use crate::make::{SHOP, brokers_silent, committed, settings, shop, track};
 
 const DEAD: (Scope, HoldCause) = (
     Scope::Letters(LetterTopic::Dead),

@@ -26,6 +26,7 @@ mod gone;
 mod guard;
 mod holds;
 mod inheritance;
+mod keys;
 mod letters;
 mod limit;
 mod lives;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ingest_delivery::machine::{MachineSettings, TopicSettings};
+use ingest_delivery::machine::{CommitAnswer, CommitEntry, Input, MachineSettings, TopicSettings};
 use ingest_model::body::Body;
 use ingest_model::call::{Call, CallResult, ObjectState, Written};
 use ingest_model::digest::{Fold, Frame, Piece, Small, Title};
@@ -248,4 +248,18 @@ pub(crate) fn remembering(
         }
         None
     }
+}
+
+/// The broker's answer for these entries.
+pub(crate) fn committed(entries: &[CommitEntry], accepted: bool) -> Input {
+    let entries = entries
+        .iter()
+        .map(|entry| (entry.partition.clone(), entry.epoch, entry.offset))
+        .collect();
+    let answer = if accepted {
+        CommitAnswer::Accepted
+    } else {
+        CommitAnswer::Failed
+    };
+    Input::Committed { entries, answer }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use ingest_delivery::fact::{Fact, Settlement};
 use ingest_delivery::machine::MachineSettings;
 
-use crate::driver::{Driver, committed};
-use crate::make::{settings, track};
+use crate::driver::Driver;
+use crate::make::{committed, settings, track};
 
 const LIMIT: Duration = Duration::from_secs(30);
 

@@ -82,28 +82,34 @@ pub fn classify(call: &Call, reply: &HttpReply) -> CallResult {
     }
 }
 
+/// One outcome for a call of any kind.
+macro_rules! without_result {
+    ($call:expr, $outcome:expr) => {
+        match $call {
+            Call::Identify { .. } | Call::Track { .. } => CallResult::Tracked($outcome),
+            Call::CreateCustomers { .. }
+            | Call::CreateKObjects { .. }
+            | Call::UpdateKObjects { .. } => CallResult::Submitted($outcome),
+            Call::CreateKObject { .. }
+            | Call::UpdateKObject { .. }
+            | Call::DeleteKObject { .. } => CallResult::Written($outcome),
+            Call::SearchCustomers { .. } => CallResult::Searched($outcome),
+            Call::GetCustomer { .. } => CallResult::Customer($outcome),
+            Call::FindCustomer { .. } | Call::GetKObject { .. } => CallResult::KObject($outcome),
+            Call::ReadJob { .. } | Call::ReadJobState { .. } => CallResult::Job($outcome),
+            Call::Probe => CallResult::Probed($outcome),
+        }
+    };
+}
+
 /// What a missing answer means for a call.
 ///
 /// Without a connection nothing was sent. After that, a read is simply repeated, while a write may have happened.
 #[must_use]
 pub fn unanswered(call: &Call, why: Unanswered) -> Reply {
-    let result = match call {
-        Call::Identify { .. } | Call::Track { .. } => CallResult::Tracked(silence_on_write(why)),
-        Call::CreateCustomers { .. }
-        | Call::CreateKObjects { .. }
-        | Call::UpdateKObjects { .. } => CallResult::Submitted(silence_on_write(why)),
-        Call::CreateKObject { .. } | Call::UpdateKObject { .. } | Call::DeleteKObject { .. } => {
-            CallResult::Written(silence_on_write(why))
-        }
-        Call::SearchCustomers { .. } => CallResult::Searched(Outcome::Retry(RetryCause::Network)),
-        Call::GetCustomer { .. } => CallResult::Customer(Outcome::Retry(RetryCause::Network)),
-        Call::FindCustomer { .. } | Call::GetKObject { .. } => {
-            CallResult::KObject(Outcome::Retry(RetryCause::Network))
-        }
-        Call::ReadJob { .. } | Call::ReadJobState { .. } => {
-            CallResult::Job(Outcome::Retry(RetryCause::Network))
-        }
-        Call::Probe => CallResult::Probed(Outcome::Retry(RetryCause::Network)),
+    let result = match why {
+        Unanswered::Lost if writes(call) => perhaps_done(call),
+        Unanswered::NotSent | Unanswered::Lost => not_done(call, RetryCause::Network),
     };
     let kind = match why {
         Unanswered::NotSent => TroubleKind::NotConnected,
@@ -116,11 +122,36 @@ pub fn unanswered(call: &Call, why: Unanswered) -> Reply {
     }
 }
 
-fn silence_on_write<T>(why: Unanswered) -> Outcome<T> {
-    match why {
-        Unanswered::NotSent => Outcome::Retry(RetryCause::Network),
-        Unanswered::Lost => Outcome::Ambiguous,
+/// The result of a call that was certainly not carried out and may be sent again.
+#[must_use]
+pub(crate) fn not_done(call: &Call, cause: RetryCause) -> CallResult {
+    without_result!(call, Outcome::Retry(cause))
+}
+
+/// Whether a call changes something.
+fn writes(call: &Call) -> bool {
+    match call {
+        Call::Identify { .. }
+        | Call::Track { .. }
+        | Call::CreateCustomers { .. }
+        | Call::CreateKObjects { .. }
+        | Call::UpdateKObjects { .. }
+        | Call::CreateKObject { .. }
+        | Call::UpdateKObject { .. }
+        | Call::DeleteKObject { .. } => true,
+        Call::SearchCustomers { .. }
+        | Call::GetCustomer { .. }
+        | Call::FindCustomer { .. }
+        | Call::GetKObject { .. }
+        | Call::ReadJob { .. }
+        | Call::ReadJobState { .. }
+        | Call::Probe => false,
     }
+}
+
+/// The result of a call that may have been carried out.
+fn perhaps_done(call: &Call) -> CallResult {
+    without_result!(call, Outcome::Ambiguous)
 }
 
 /// Every valid key gets an answer here, so anything else is about the address or the server.

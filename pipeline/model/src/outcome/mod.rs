@@ -241,6 +241,8 @@ pub enum RetryCause {
     Item,
     /// An answer that makes no sense.
     Garbled,
+    /// The API key was replaced while the request was under way, and the API refused the former one.
+    KeyReplaced,
 }
 
 /// What the result of an attempt means for the next step.
@@ -371,6 +373,7 @@ labels!(RetryCause {
     Network => "network",
     Item => "item",
     Garbled => "garbled",
+    KeyReplaced => "key_replaced",
 });
 
 impl HeldBy {

@@ -2,5 +2,6 @@
 
 pub(crate) mod account;
 pub(crate) mod jobs;
+pub(crate) mod keys;
 pub(crate) mod limits;
 pub(crate) mod store;

@@ -161,7 +161,7 @@ impl Sim {
     }
 
     pub(super) fn current_token(&self, caller: Caller) -> Done {
-        let token = self.config.tokens.get(usize::from(caller.key));
+        let token = self.keys.get(caller.key);
         let tail: String = token.map_or_else(String::new, |token| {
             let skipped = token.chars().count().saturating_sub(4);
             token.chars().skip(skipped).collect()

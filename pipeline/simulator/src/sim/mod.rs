@@ -27,6 +27,7 @@ use crate::fault::{Faults, LimitScope, Plan};
 use crate::organisation::account::Account;
 use crate::organisation::account::journal::Journal;
 use crate::organisation::jobs::{Jobs, Work};
+use crate::organisation::keys::Keys;
 use crate::organisation::limits::{Admission, KeyedLimit, OrgWindow, Stranger};
 use crate::organisation::store::{IdentifierKind, Ids, Store};
 use crate::time::SimTime;
@@ -65,6 +66,7 @@ pub struct Sim {
     jobs: Jobs,
     faults: Faults,
     journal: Journal,
+    keys: Keys,
     counts: Account,
     resets: u32,
     date: (i64, String),
@@ -150,6 +152,7 @@ impl Sim {
             jobs: Jobs::new(switches.bulk_retained_jobs),
             faults: Faults::new(config.faults.clone(), config.seed),
             journal: Journal::new(config.journal_capacity),
+            keys: Keys::new(config.tokens.clone()),
             counts: Account::default(),
             resets,
             date: (i64::MIN, String::new()),
@@ -273,8 +276,7 @@ impl Sim {
 
     fn key(&self, request: &Request) -> Option<u16> {
         let token = request.header("authorization")?.strip_prefix("Bearer ")?;
-        let position = self.config.tokens.iter().position(|known| known == token)?;
-        u16::try_from(position).ok()
+        self.keys.find(token)
     }
 
     fn check_role(&self, call: &Call) -> Result<(), ApiError> {

@@ -252,3 +252,22 @@ async fn reset_starts_again() {
     api.get(&format!("/v1/customers/{id}")).await.expect(404);
     api.get("/_sim/nothing").await.expect(404);
 }
+
+#[tokio::test]
+async fn a_key_is_added_and_another_one_revoked() {
+    let mut api = Api::start().await;
+    let keys = |body| api.post("/_sim/keys", body);
+    let added = keys(json!({ "add": ["second"] })).await.expect(200);
+    assert_eq!(added.json(), json!({ "valid": 2 }));
+    let revoked = keys(json!({ "revoke": ["sim-key", "nobody's"] })).await;
+    assert_eq!(revoked.expect(200).json(), json!({ "valid": 1 }));
+    keys(json!({ "revoked": [] })).await.expect(400);
+    let own = "/v1/auth/tokens/current";
+    api.get(own).await.expect(401);
+    api.token = "second".to_owned();
+    api.get(own).await.expect(200);
+    let again = json!({ "add": ["sim-key"] });
+    api.post("/_sim/keys", again).await.expect(200);
+    api.token = "sim-key".to_owned();
+    api.get(own).await.expect(200);
+}

@@ -3,7 +3,7 @@
 mod finding;
 #[cfg(test)]
 mod mistakes;
-mod needs;
+pub(crate) mod needs;
 mod online;
 mod registry;
 

@@ -17,11 +17,11 @@ fn topics_name_companies(settings: &Settings) -> bool {
 
 /// The roles of the key, by `docs/kustomer-api.md`, section 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Roles {
+pub(crate) struct Roles {
     /// Without one of these, something in the mappings cannot be delivered.
-    pub(super) needed: Vec<Need>,
+    pub(crate) needed: Vec<Need>,
     /// There is another way without these, and what it costs.
-    pub(super) helpful: Vec<(Need, &'static str)>,
+    pub(crate) helpful: Vec<(Need, &'static str)>,
 }
 
 /// What happens without the role to search.
@@ -31,7 +31,7 @@ const IN_BULK: &str = "every unknown customer of an object is made in a bulk req
 const EACH: &str = "every unknown customer of an object is found or made by an identity, which costs a request each, and the hold customer_create stays";
 
 /// The roles that these mappings need, and those that help.
-pub(super) fn roles(settings: &Settings) -> Roles {
+pub(crate) fn roles(settings: &Settings) -> Roles {
     let mappings = || settings.kafka.topics.iter().map(|t| t.pipeline.mapping());
     let kinds: BTreeSet<&str> = mappings()
         .flat_map(|mapping| mapping.routes())

@@ -1,6 +1,6 @@
 //! `run`: the worker.
 
-pub mod frontier;
+pub mod control;
 pub mod replay_recording;
 pub mod try_records;
 
@@ -8,6 +8,7 @@ use ingest_model::record::Topic;
 
 use crate::app::{self, Options};
 use crate::cli::args::RunArgs;
+use crate::cli::check::needs::roles;
 use crate::cli::exit::{CommandError, CommandExit};
 use crate::clock::TimeScale;
 use crate::config::Settings;
@@ -20,7 +21,7 @@ use crate::config::Settings;
 pub fn run(args: &RunArgs) -> Result<CommandExit, CommandError> {
     let settings = args.config.load()?;
     check_arguments(args, &settings)?;
-    let exit = app::run(&settings, &options(args))?;
+    let exit = app::run(&settings, &options(args, &settings))?;
     Ok(if exit.code() == 0 {
         CommandExit::Good
     } else {
@@ -28,7 +29,7 @@ pub fn run(args: &RunArgs) -> Result<CommandExit, CommandError> {
     })
 }
 
-fn options(args: &RunArgs) -> Options {
+fn options(args: &RunArgs, settings: &Settings) -> Options {
     Options {
         config: args.config.config.clone(),
         time_scale: args.time_scale,
@@ -37,6 +38,7 @@ fn options(args: &RunArgs) -> Options {
             .iter()
             .map(|topic| Topic::new(topic))
             .collect(),
+        needs: roles(settings).needed,
         die_at: args.die_at.clone(),
     }
 }

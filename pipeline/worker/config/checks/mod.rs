@@ -2,6 +2,7 @@
 //!
 //! Every check reports its faults and the next one follows, so that one start shows all faults.
 
+mod admin;
 mod checker;
 mod encodings;
 mod kafka;
@@ -36,11 +37,7 @@ pub(super) fn settings(raw: &RawConfig, checker: &mut Checker<'_>) -> Option<Set
     );
     let kustomer = checker.kustomer(&raw.kustomer);
     let delivery = checker.delivery(&raw.delivery);
-    let admin_listen = checker.parsed(
-        &raw.admin_listen,
-        defaults::ADMIN_LISTEN,
-        "give an IP address and a port, such as 0.0.0.0:9464",
-    );
+    let admin = checker.admin(&raw.admin);
     let log = checker.log(&raw.log);
     let state_dir = match &raw.state_dir {
         Some(leaf) => checker.text(leaf).map(|path| checker.path(&path)),
@@ -54,7 +51,7 @@ pub(super) fn settings(raw: &RawConfig, checker: &mut Checker<'_>) -> Option<Set
         kustomer: kustomer?,
         budget: budget?,
         delivery: delivery?,
-        admin_listen: admin_listen?,
+        admin: admin?,
         log: log?,
         state_dir: state_dir?,
         recording: recording?,

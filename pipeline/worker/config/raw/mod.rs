@@ -3,6 +3,7 @@
 //! Reading ([`read`]) never stops at a mistake. Anything misspelt or of the wrong kind is reported and left out; the rest
 //! goes on to [`super::checks`], which interprets it. A key that is null counts as absent.
 
+mod admin;
 mod encodings;
 mod reader;
 
@@ -50,9 +51,18 @@ pub(crate) struct RawConfig {
     pub(crate) delivery: RawDelivery,
     pub(crate) state_topic: Leaf,
     pub(crate) state_dir: Leaf,
-    pub(crate) admin_listen: Leaf,
+    pub(crate) admin: RawAdmin,
     pub(crate) log: RawLog,
     pub(crate) recording: RawRecording,
+}
+
+/// `admin`.
+#[derive(Debug)]
+pub(crate) struct RawAdmin {
+    pub(crate) listen: Leaf,
+    pub(crate) control: Leaf,
+    pub(crate) token: Option<RawSecret>,
+    pub(crate) read_token: Option<RawSecret>,
 }
 
 /// `kafka`.

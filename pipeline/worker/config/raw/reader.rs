@@ -54,7 +54,7 @@ pub(crate) fn read(file: &Path, tree: &Node, faults: &mut Faults) -> RawConfig {
         &["max_delay", "backfill_after", "mapper_threads"],
     );
     let state = reader.section(&root, "state", &["topic", "dir"]);
-    let admin = reader.section(&root, "admin", &["listen"]);
+    let admin = reader.admin(&root);
     let log = reader.section(&root, "log", &["format", "level"]);
     let debug = reader.section(&root, "debug", &["recording"]);
     let recording = reader.section(
@@ -77,7 +77,7 @@ pub(crate) fn read(file: &Path, tree: &Node, faults: &mut Faults) -> RawConfig {
         },
         state_topic: reader.leaf(&state, "topic"),
         state_dir: reader.leaf(&state, "dir"),
-        admin_listen: reader.leaf(&admin, "listen"),
+        admin,
         log: RawLog {
             format: reader.leaf(&log, "format"),
             level: reader.leaf(&log, "level"),

@@ -192,6 +192,10 @@ catalog! {
         "Offsets that a partition's former owner had settled above its last commit.";
     sleeps: IntCounterVec, "sleeps_total", [],
         "How often the process stood still for so long that its partitions may have gone to others.";
+    by_hand: IntCounterVec, "admin_changes_total", [AdminAction, AdminResult],
+        "Requests to the admin server that would change something: done, failed, or refused because they had no right to.";
+    key_changes: IntCounterVec, "key_changes_total", [KeyResult],
+        "What became of the API key in its place: replaced by another one, or refused, not answered for or not readable; the last three count once for each key.";
     source_errors: IntCounterVec, "kafka_errors_total", [SourceError],
         "Errors that the Kafka client handles by itself.";
     prefetched_records: GaugeVec, "prefetched_records", [],

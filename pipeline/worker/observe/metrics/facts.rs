@@ -126,11 +126,12 @@ impl Metrics {
             Fact::HoldGoesOn { .. } | Fact::HoldEnded { .. } => {}
             Fact::Saved { way } => f.saved.with_label_values(&[way.as_str()]).inc(),
             Fact::Resolved { way } => f.resolutions.with_label_values(&[way.as_str()]).inc(),
-            Fact::SearchOff => self.fallback(Fallback::SearchOff),
-            Fact::RefsOff => self.fallback(Fallback::RefsOff),
-            Fact::LockOff => self.fallback(Fallback::LockOff),
+            Fact::SearchOff => self.fallback(Fallback::SearchOff, true),
+            Fact::KeyReplaced => self.fallback(Fallback::SearchOff, false),
+            Fact::RefsOff => self.fallback(Fallback::RefsOff, true),
+            Fact::LockOff => self.fallback(Fallback::LockOff, true),
             Fact::CompanyMissing => f.companies_missing.with_label_values(NONE).inc(),
-            Fact::LockIgnored => self.fallback(Fallback::LockIgnored),
+            Fact::LockIgnored => self.fallback(Fallback::LockIgnored, true),
             Fact::Conflict => f.conflicts.with_label_values(NONE).inc(),
             Fact::StateWritten { entries } => f
                 .state_written

@@ -105,6 +105,12 @@ pub enum Label {
     Fallback,
     /// The result of a commit.
     Commit,
+    /// What a request to the admin server would change.
+    AdminAction,
+    /// What became of it.
+    AdminResult,
+    /// What became of an API key.
+    KeyResult,
     /// The kind of error that the Kafka client reports.
     SourceError,
     /// What ended one life of a partition.
@@ -139,6 +145,43 @@ pub enum Waiting {
     Time,
     /// Room in its partition's commits for what it would settle.
     CommitRoom,
+}
+
+/// What a request to the admin server would change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AdminAction {
+    /// What is logged.
+    LogLevel,
+    /// The end of a hold.
+    ReleaseHold,
+    /// A file with the last steps.
+    Recording,
+    /// Nothing that there is.
+    Unknown,
+}
+
+/// What became of a request to change something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AdminResult {
+    /// It is done.
+    Done,
+    /// It could not be done.
+    Failed,
+    /// Whoever sent it may not.
+    Refused,
+}
+
+/// What became of an API key that was found in its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum KeyResult {
+    /// It is used now instead of the former one.
+    Replaced,
+    /// The API refuses it, or it cannot be a key.
+    Refused,
+    /// The API has not answered for it.
+    Unanswered,
+    /// The place cannot be read.
+    Unreadable,
 }
 
 /// Something that the API was found not to offer.
@@ -215,7 +258,8 @@ impl Label {
             Self::RepeatKind | Self::Kind | Self::SourceError => "kind",
             Self::From => "from",
             Self::Traffic => "traffic",
-            Self::Found | Self::Commit => "result",
+            Self::Found | Self::Commit | Self::KeyResult | Self::AdminResult => "result",
+            Self::AdminAction => "action",
             Self::Way | Self::Saved => "way",
             Self::Scope => "scope",
             Self::Fallback => "fallback",
@@ -272,6 +316,9 @@ impl Label {
                 values.extend(all(&CommitFailureKind::ALL, CommitFailureKind::as_str));
                 values
             }
+            Self::AdminAction => all(AdminAction::ALL, AdminAction::as_str),
+            Self::AdminResult => all(AdminResult::ALL, AdminResult::as_str),
+            Self::KeyResult => all(KeyResult::ALL, KeyResult::as_str),
             Self::SourceError => all(&SourceErrorKind::ALL, SourceErrorKind::as_str),
             Self::Invariant => all(Invariant::ALL, Invariant::as_str),
             Self::RecordingCause => all(RecordingCause::ALL, RecordingCause::as_str),
@@ -340,6 +387,80 @@ impl Fallback {
             Self::RefsOff => "refs_off",
             Self::LockOff => "lock_off",
             Self::LockIgnored => "lock_ignored",
+        }
+    }
+}
+
+// === impl KeyResult ===
+
+impl KeyResult {
+    /// Every value.
+    pub const ALL: &'static [Self] = &[
+        Self::Replaced,
+        Self::Refused,
+        Self::Unanswered,
+        Self::Unreadable,
+    ];
+
+    /// The label in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Replaced => "replaced",
+            Self::Refused => "refused",
+            Self::Unanswered => "unanswered",
+            Self::Unreadable => "unreadable",
+        }
+    }
+}
+
+// === impl AdminAction ===
+
+impl AdminAction {
+    /// Every value.
+    pub const ALL: &'static [Self] = &[
+        Self::LogLevel,
+        Self::ReleaseHold,
+        Self::Recording,
+        Self::Unknown,
+    ];
+
+    /// The action that a path of the admin server stands for.
+    #[must_use]
+    pub fn of_path(path: &str) -> Self {
+        match path.split('/').nth(1) {
+            Some("log-level") => Self::LogLevel,
+            Some("holds") => Self::ReleaseHold,
+            Some("debug") => Self::Recording,
+            Some(_) | None => Self::Unknown,
+        }
+    }
+
+    /// The label in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::LogLevel => "log_level",
+            Self::ReleaseHold => "release_hold",
+            Self::Recording => "recording",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+// === impl AdminResult ===
+
+impl AdminResult {
+    /// Every value.
+    pub const ALL: &'static [Self] = &[Self::Done, Self::Failed, Self::Refused];
+
+    /// The label in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Refused => "refused",
         }
     }
 }

@@ -20,7 +20,10 @@ use ingest_model::record::{Topic, TopicPartition};
 use prometheus::{GaugeVec, Histogram, IntCounter, Registry, TextEncoder};
 
 use self::catalog::Families;
-use self::labels::{ACCEPTED, EMITTED, Fallback, REJECTED, RecordingCause, SKIPPED};
+use self::labels::{
+    ACCEPTED, AdminAction, AdminResult, EMITTED, Fallback, KeyResult, REJECTED, RecordingCause,
+    SKIPPED,
+};
 use crate::observe::account::Figures;
 use crate::observe::breaks::Cause;
 use crate::observe::pace::{Drain, DrainState, WithArrivals};
@@ -169,6 +172,18 @@ impl Metrics {
         counter.inc_by(suppressed.saturating_add(1));
     }
 
+    /// Somebody wanted to change something.
+    pub fn by_hand(&self, action: AdminAction, result: AdminResult) {
+        let labels = [action.as_str(), result.as_str()];
+        self.families.by_hand.with_label_values(&labels).inc();
+    }
+
+    /// Something became of an API key.
+    pub fn key(&self, result: KeyResult) {
+        let label = [result.as_str()];
+        self.families.key_changes.with_label_values(&label).inc();
+    }
+
     /// The reading of a partition did not continue at its position.
     pub fn broke(&self, topic: &Topic, cause: Cause) {
         let topic = topic.as_str();
@@ -238,11 +253,11 @@ impl Metrics {
         optional(&f.quota_used, figures.fleet_used);
     }
 
-    fn fallback(&self, fallback: Fallback) {
+    fn fallback(&self, fallback: Fallback, begins: bool) {
         self.families
             .fallbacks
             .with_label_values(&[fallback.as_str()])
-            .set(1.0);
+            .set(f64::from(u8::from(begins)));
     }
 
     /// Sets every counter and every fallback to 0. Counters by topic begin with [`Metrics::topics`].

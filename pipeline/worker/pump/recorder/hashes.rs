@@ -87,6 +87,7 @@ fn of(input: &Input) -> Vec<Hash> {
         | Input::Riders(_)
         | Input::Reserve(_)
         | Input::ReleaseHold(_)
+        | Input::KeyReplaced
         | Input::Shutdown
         | Input::Wake => {}
     }

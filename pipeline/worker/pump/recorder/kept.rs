@@ -198,6 +198,7 @@ impl Given {
             | Input::Riders(_)
             | Input::Reserve(_)
             | Input::ReleaseHold(_)
+            | Input::KeyReplaced
             | Input::Shutdown => Self::Other(Box::new(input.clone())),
         }
     }
@@ -273,6 +274,7 @@ fn apart(input: &Input) -> usize {
         | Input::SchemaMissing { .. }
         | Input::Reserve(_)
         | Input::ReleaseHold(_)
+        | Input::KeyReplaced
         | Input::Shutdown
         | Input::Wake => 0,
     }

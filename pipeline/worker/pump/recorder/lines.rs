@@ -152,6 +152,7 @@ fn of_input(input: &Input, add: &mut impl FnMut(&CustomerKey)) {
         | Input::Riders(_)
         | Input::Reserve(_)
         | Input::ReleaseHold(_)
+        | Input::KeyReplaced
         | Input::Shutdown
         | Input::Wake => {}
     }

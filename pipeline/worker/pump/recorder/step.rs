@@ -163,6 +163,7 @@ impl Past {
             | Input::StateWritten { .. }
             | Input::Riders(_)
             | Input::ReleaseHold(_)
+            | Input::KeyReplaced
             | Input::Shutdown
             | Input::Wake => {}
         }

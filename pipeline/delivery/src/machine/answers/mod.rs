@@ -392,7 +392,7 @@ impl Machine {
         hint: Option<Duration>,
     ) {
         self.turn.fact(Fact::Retried { cause });
-        if cause == RetryCause::OrgQuota {
+        if matches!(cause, RetryCause::OrgQuota | RetryCause::KeyReplaced) {
             self.put_back(operation);
             return;
         }

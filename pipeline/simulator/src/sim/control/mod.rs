@@ -163,6 +163,13 @@ fn inject(sim: &mut Sim, request: &Request) -> Reply {
     }
 }
 
+fn change_keys(sim: &mut Sim, request: &Request) -> Reply {
+    match serde_json::from_slice(&request.body) {
+        Ok(change) => json_reply(200, &json!({ "valid": sim.keys.change(change) })),
+        Err(error) => json_reply(400, &json!({ "error": error.to_string() })),
+    }
+}
+
 fn index(sim: &Sim, query: &Query) -> Reply {
     let search = query.get("q").unwrap_or_default();
     let found = sim.busiest_customers(search);
@@ -215,6 +222,7 @@ impl Sim {
             (Method::Get, ["events"]) => events(self, &query),
             (Method::Get, ["faults"]) => json_reply(200, self.faults.script()),
             (Method::Post, ["faults"]) => inject(self, request),
+            (Method::Post, ["keys"]) => change_keys(self, request),
             (Method::Post, ["reset"]) => {
                 self.reset();
                 json_reply(200, &json!({ "reset": true }))
