@@ -2,7 +2,7 @@
 //!
 //! | address | answers |
 //! |---|---|
-//! | `GET /live` | 200 while the process can work, 503 after a halt |
+//! | `GET /live` | 200 while the process can work, 503 after a halt, or when it has stalled |
 //! | `GET /ready` | 200 when records are read and sent, else 503 with the causes |
 //! | `GET /metrics` | Prometheus text |
 //! | `GET /status` | the [`StatusReport`] as JSON, or as a page for a browser |
@@ -154,13 +154,7 @@ pub fn router(state: AdminState, access: Access) -> Router {
 }
 
 async fn live(State(state): State<AdminState>) -> Response {
-    let halted = state.report().phase == status::Phase::Halted;
-    let causes = if halted {
-        vec!["halted: the last error says why".to_owned()]
-    } else {
-        Vec::new()
-    };
-    health(&causes)
+    health(&state.report().dead(Clock.now()))
 }
 
 async fn ready(State(state): State<AdminState>) -> Response {

@@ -29,7 +29,7 @@ pub(super) fn render(report: &StatusReport) -> String {
         escape(&report.version),
         span(report.uptime_seconds),
     ));
-    for cause in &causes {
+    for cause in causes.iter().chain(&report.stalled) {
         page.push_str(&format!("<p class=\"bad\">{}</p>", escape(cause)));
     }
     holds(&mut page, report);
@@ -66,6 +66,22 @@ fn holds(page: &mut String, report: &StatusReport) {
     page.push_str("</table>");
 }
 
+/// Which key is in use, and what is wrong with it or with its successor.
+fn key(report: &StatusReport) -> String {
+    let key = &report.key;
+    let name = escape(key.name.as_deref().unwrap_or("without a name"));
+    let known = match key.accepted {
+        Some(true) => name,
+        Some(false) => "refused".to_owned(),
+        None => "not checked yet".to_owned(),
+    };
+    let problem = key.problem.as_deref().map(escape);
+    let lacks =
+        (!key.missing_roles.is_empty()).then(|| format!("lacks {}", key.missing_roles.join(", ")));
+    let parts = [Some(known), lacks, problem].into_iter().flatten();
+    parts.collect::<Vec<_>>().join("; ")
+}
+
 /// How much is left alone, and what the time of day makes of it next.
 fn reserve(quota: &QuotaStatus) -> String {
     match (
@@ -89,6 +105,7 @@ fn numbers(page: &mut String, report: &StatusReport) {
     };
     let known = |n: Option<u64>| n.map_or_else(|| "not known".to_owned(), |n| n.to_string());
     let rows = [
+        ("API key", key(report)),
         (
             "requests a minute allowed here",
             quota.allowance_requests.to_string(),

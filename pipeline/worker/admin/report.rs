@@ -13,6 +13,7 @@ use crate::lifecycle::key::KeyStatus;
 use crate::observe::Observer;
 use crate::observe::account::Account;
 use crate::observe::pace::Pace;
+use crate::observe::watchdog::{Stalled, Watchdog};
 use crate::pump::{KafkaStatus, PumpView};
 
 /// Turns the pump's view into the report behind `/status` and `/ready`.
@@ -33,6 +34,7 @@ pub async fn keep(
     let mut noted: Option<Instant> = None;
     let mut pace = Pace::default();
     let mut account = Account::default();
+    let mut watchdog = Watchdog::default();
     // It ends with the pump, whose last view shows the end of the drain.
     while views.changed().await.is_ok() {
         let Some(view) = views.borrow_and_update().clone() else {
@@ -40,11 +42,16 @@ pub async fn keep(
         };
         report.take(&view.snapshot, view.at);
         report.key = key.borrow().clone();
+        report.said = Some(view.at);
         let registry = view.registry.as_ref();
         report.schema_registry =
             registry.map(|one| RegistryView::new(one, &view.snapshot.partitions, view.at));
         registry.into_iter().for_each(|one| observer.registry(one));
         report.kafka = KafkaStatus::new(&view.brokers, view.at, &report.places);
+        let answers = report.kafka.causes().is_empty();
+        let stalled = watchdog.look(view.at, &view.snapshot, &view.statistics, answers);
+        observer.stalled(&stalled, report.stalled.is_empty());
+        report.stalled = stalled.iter().map(Stalled::in_words).collect();
         report.uptime_seconds = view.at.saturating_duration_since(started).as_secs();
         report.phase = if spawner.halting().is_cancelled() {
             Phase::Halted

@@ -16,6 +16,7 @@ use crate::lifecycle::key::KeyStatus;
 use crate::observe::advice::Places;
 use crate::observe::breaks::{Break, Breaks};
 use crate::observe::pace::DrainState;
+use crate::observe::watchdog::SILENT_AFTER;
 use crate::pump::{KafkaStatus, ReserveChange};
 
 /// Everything that `/status` shows, and on which `/ready` and `/live` are based.
@@ -49,6 +50,8 @@ pub struct StatusReport {
     pub key: KeyStatus,
     /// What keeps the Kafka side from working.
     pub kafka: KafkaStatus,
+    /// Partitions whose records do not come although nothing keeps them back: `/live` fails for them.
+    pub stalled: Vec<String>,
     /// The schema registry; `null` without one.
     pub schema_registry: Option<RegistryView>,
     /// Dead letters since the start.
@@ -69,6 +72,9 @@ pub struct StatusReport {
     /// The addresses and names that advice refers to.
     #[serde(skip)]
     pub places: Places,
+    /// When the owner of the state said this; `None` before it has said anything.
+    #[serde(skip)]
+    pub said: Option<Instant>,
 }
 
 /// How many of the last troubles are kept.
@@ -304,6 +310,24 @@ impl StatusReport {
             },
         );
         self.last_errors.truncate(MAX_ERRORS);
+    }
+
+    /// Why the process cannot go on as it is; empty when it can.
+    #[must_use]
+    pub fn dead(&self, now: Instant) -> Vec<String> {
+        let mut causes = Vec::new();
+        if self.phase == Phase::Halted {
+            causes.push("halted: the last error says why".to_owned());
+        }
+        let silent = self.said.map(|said| now.saturating_duration_since(said));
+        if let Some(silent) = silent.filter(|silent| *silent >= SILENT_AFTER) {
+            let seconds = silent.as_secs();
+            causes.push(format!(
+                "silent: the owner of the state has said nothing for {seconds} s"
+            ));
+        }
+        causes.extend(self.stalled.iter().cloned());
+        causes
     }
 
     /// Why the worker is not ready; empty when it is.

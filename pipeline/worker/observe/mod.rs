@@ -8,6 +8,7 @@ pub mod metrics;
 mod observer;
 pub mod pace;
 pub mod telemetry;
+pub mod watchdog;
 pub(crate) mod words;
 
 pub use self::observer::{Observer, Tally};

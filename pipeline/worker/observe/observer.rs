@@ -18,6 +18,7 @@ use ingest_registry::RegistryStatus;
 use super::advice::Places;
 use super::breaks::{Breaks, Cause};
 use super::metrics::Metrics;
+use super::watchdog::Stalled;
 use crate::clock::Clock;
 
 /// Where facts go; cheap to clone.
@@ -110,6 +111,19 @@ impl Observer {
         breaks
             .unwrap_or_else(PoisonError::into_inner)
             .add(Clock.unix_ms(), partition, cause);
+    }
+
+    /// Partitions whose records do not come; `new` if there were none before.
+    pub(crate) fn stalled(&self, stalled: &[Stalled], new: bool) {
+        self.metrics.stalled(stalled.len());
+        for one in stalled.iter().filter(|_| new) {
+            tracing::error!(
+                partition = %one.partition,
+                unread = one.unread,
+                seconds = one.since.as_secs(),
+                "records are there and none is read, although nothing keeps them back; /live fails, so that the process is restarted"
+            );
+        }
     }
 
     pub(crate) fn records_in(&self, topic: &Topic, records: u64) {

@@ -192,6 +192,8 @@ catalog! {
         "Offsets that a partition's former owner had settled above its last commit.";
     sleeps: IntCounterVec, "sleeps_total", [],
         "How often the process stood still for so long that its partitions may have gone to others.";
+    stalled: GaugeVec, "partitions_stalled", [],
+        "Partitions with records of which none has been read for ten minutes although nothing keeps them back; /live fails while there are any.";
     by_hand: IntCounterVec, "admin_changes_total", [AdminAction, AdminResult],
         "Requests to the admin server that would change something: done, failed, or refused because they had no right to.";
     key_changes: IntCounterVec, "key_changes_total", [KeyResult],

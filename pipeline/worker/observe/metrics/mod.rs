@@ -178,6 +178,13 @@ impl Metrics {
         self.families.by_hand.with_label_values(&labels).inc();
     }
 
+    /// So many partitions have records that do not come.
+    pub fn stalled(&self, partitions: usize) {
+        let count = u32::try_from(partitions).unwrap_or(u32::MAX);
+        let gauge = self.families.stalled.with_label_values(NONE);
+        gauge.set(f64::from(count));
+    }
+
     /// Something became of an API key.
     pub fn key(&self, result: KeyResult) {
         let label = [result.as_str()];
