@@ -68,7 +68,7 @@ impl KeyStatus {
     pub fn cause(&self) -> Option<String> {
         (self.accepted == Some(false)).then(|| {
             let problem = self.problem.as_deref().unwrap_or("it was refused");
-            format!("the API key is refused ({problem}): put a valid one where kustomer.token points; it is used within seconds")
+            format!("the API key is refused ({problem}): put a valid one where kustomer.token points: a file is used within seconds, another variable needs a restart")
         })
     }
 }
