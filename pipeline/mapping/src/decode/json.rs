@@ -38,6 +38,14 @@ pub(crate) fn value(record: &Record, limits: Limits) -> Result<Value<'_>, Decode
 /// [`Decoded::Reject`] with [`Rejection::TooLarge`], [`Rejection::InvalidUtf8`], [`Rejection::TooDeep`] or
 /// [`Rejection::InvalidJson`]; the detail has line and column, never content.
 pub fn parse(bytes: &[u8], limits: Limits) -> Result<Value<'_>, Decoded> {
+    parse_checked(checked(bytes, limits)?, limits)
+}
+
+/// The text of a value that is within the limits, as far as they are about texts.
+///
+/// # Errors
+/// [`Decoded::Reject`], as [`parse`].
+pub(super) fn checked(bytes: &[u8], limits: Limits) -> Result<&str, Decoded> {
     if bytes.len() > limits.value_bytes {
         let (is, may) = (bytes.len(), limits.value_bytes);
         return Err(Decoded::reject(
@@ -59,6 +67,14 @@ pub fn parse(bytes: &[u8], limits: Limits) -> Result<Value<'_>, Decoded> {
         ));
     }
     light_enough(text)?;
+    Ok(text)
+}
+
+/// Parses a text that [`checked`] returned.
+///
+/// # Errors
+/// As [`parse`].
+pub(super) fn parse_checked(text: &str, limits: Limits) -> Result<Value<'_>, Decoded> {
     let value = match parse_text(text)? {
         Value::String(inner) => parse_text_within(inner, "the value is a JSON text")?,
         value @ (Value::Null
@@ -128,15 +144,22 @@ pub(super) fn nested<'t>(text: &'t [u8], room: &mut usize) -> Option<Value<'t>> 
     parse_nested(text)
 }
 
-/// The depth beyond which the JSON parser itself gives up.
-const MAX_DEPTH: usize = 128;
-
-fn parse_text(text: &str) -> Result<Value<'_>, Decoded> {
-    let value = match mended(text) {
+/// Reads a text with its repairs.
+///
+/// # Errors
+/// As [`Value::read`].
+pub(super) fn read_mended(text: &str) -> Result<Value<'_>, serde_json::Error> {
+    match mended(text) {
         Cow::Borrowed(text) => Value::read(text),
         Cow::Owned(text) => Value::read(&text).map(Value::into_owned),
-    };
-    value.map_err(|error| {
+    }
+}
+
+/// The depth at which the JSON parser itself gives up.
+pub(super) const MAX_DEPTH: usize = 128;
+
+fn parse_text(text: &str) -> Result<Value<'_>, Decoded> {
+    read_mended(text).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         let said = error.to_string();
         if said.starts_with("recursion limit exceeded") {
@@ -160,7 +183,8 @@ fn parse_text(text: &str) -> Result<Value<'_>, Decoded> {
     })
 }
 
-fn deeper_than(value: &Value<'_>, levels: usize) -> bool {
+/// Whether a value is nested deeper than these levels.
+pub(super) fn deeper_than(value: &Value<'_>, levels: usize) -> bool {
     match value {
         Value::Array(items) => {
             levels == 0 || items.iter().any(|item| deeper_than(item, levels - 1))

@@ -1,5 +1,6 @@
 //! One event of a session as an operation: a fold of itself alone.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -36,7 +37,7 @@ impl<'a> Work<'a> {
         let occurred = self.occurred();
         let key = self.short_text(&rule.bad, rule.session.as_ref(), "session.key")?;
         let session = match (key, occurred) {
-            (Some(key), _) => format!("key {key}"),
+            (Some(key), _) => ["key ", &*key].concat(),
             (None, Some(at)) => {
                 let gap = i64::try_from(rule.frame.gap.as_millis()).unwrap_or(i64::MAX);
                 format!("clock {}", at.as_millisecond().div_euclid(gap.max(1)))
@@ -80,10 +81,13 @@ impl<'a> Work<'a> {
         };
         let parts = [key.kind(), key.value(), session, &of];
         // Each part follows its length, so no two lists of parts give the same name.
-        let name: String = parts
-            .iter()
-            .map(|part| format!("{}:{part};", part.len()))
-            .collect();
+        let length: usize = parts.iter().map(|part| part.len() + 8).sum();
+        let mut name = String::with_capacity(length);
+        for part in parts {
+            // writing into a text never fails
+            let _length = write!(name, "{}:", part.len());
+            name.extend([part, ";"]);
+        }
         name_id(&NAMESPACE, name.as_bytes()).to_string()
     }
 

@@ -56,6 +56,11 @@ impl io::Write for Bounded {
         Ok(bytes.len())
     }
 
+    /// Nothing is ever written in part.
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write(bytes).map(|_all| ())
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }

@@ -32,12 +32,19 @@ impl Window {
         let ahead = ahead.max(self.minute / 240);
         let strangers = self.strangers(group);
         let left = self.left(last, now) - f64::from(reserve) - self.spare();
-        let own = f64::from(allowance) - real(self.own_aging(now, self.minute));
+        // What of the own requests of the last minute will be a minute old after that time.
+        let ago = now.checked_sub(self.minute);
+        let before = ago.map_or(0, |ago| self.sends.number_at(ago));
+        let aging = |after: Duration| {
+            let upto = ago.map_or(0, |ago| self.sends.number_at(ago + after));
+            real(signed(upto.saturating_sub(before)))
+        };
+        let own = f64::from(allowance) - aging(self.minute);
         let mut pace = f64::INFINITY;
         for part in 1..=PARTS {
             let after = ahead * part / PARTS;
             let seconds = after.as_secs_f64();
-            pace = pace.min((own + real(self.own_aging(now, after))) / seconds);
+            pace = pace.min((own + aging(after)) / seconds);
             let comes_back = match kind {
                 Kind::Fixed if part < PARTS => continue,
                 Kind::Fixed => 0.0,
@@ -131,15 +138,6 @@ impl Window {
                 .map_or(0.0, |ago| self.aged(ago, ago + after)),
             Kind::Leaky => self.leak() * after.as_secs_f64(),
         }
-    }
-
-    /// How many of the own requests of the last minute will be a minute old after that time.
-    fn own_aging(&self, now: Instant, after: Duration) -> i64 {
-        let Some(ago) = now.checked_sub(self.minute) else {
-            return 0;
-        };
-        let (from, to) = (self.sends.number_at(ago), self.sends.number_at(ago + after));
-        signed(to.saturating_sub(from))
     }
 
     /// What everybody spent between two times of the last minutes.

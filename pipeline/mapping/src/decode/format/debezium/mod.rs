@@ -20,7 +20,9 @@
 mod columns;
 mod documents;
 mod position;
+mod schemas;
 
+use self::schemas::{Part, Schema};
 use super::super::envelope::{Content, Decoded, Found, Limits, found, reference_time};
 use super::super::{json, time, weight};
 use super::generic::unescaped;
@@ -60,15 +62,21 @@ fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
     if topic.starts_with(HEARTBEATS) && record.value.is_some() {
         return Err(Decoded::Skip(SkipReason::Housekeeping));
     }
-    let (schema, payload) = unwrapped(json::value(record, limits)?);
+    let Some(bytes) = &record.value else {
+        return Err(Decoded::Skip(SkipReason::Tombstone));
+    };
+    let text = json::checked(bytes, limits)?;
+    let (schema, payload) = match schemas::split(topic, Part::Value, text, limits.depth) {
+        Some((schema, payload)) => (Some(schema), payload),
+        None => unwrapped(json::parse_checked(text, limits)?),
+    };
+    let schema = schema.as_ref().map(Schema::value);
     match payload {
-        Value::Object(fields) if is_change(&fields) => change(record, schema.as_ref(), fields),
+        Value::Object(fields) if is_change(&fields) => change(record, schema, fields),
         Value::Object(fields) if is_housekeeping(&fields) => {
             Err(Decoded::Skip(SkipReason::Housekeeping))
         }
-        Value::Object(fields) if !is_outbox(record, &fields) => {
-            row(record, schema.as_ref(), fields)
-        }
+        Value::Object(fields) if !is_outbox(record, &fields) => row(record, schema, fields),
         Value::Null => Err(Decoded::Skip(SkipReason::Tombstone)),
         payload if record.header("id").is_some() => Ok(outbox(record, payload)),
         Value::Bool(_)
@@ -83,13 +91,14 @@ fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
 }
 
 /// Schema and payload, if the value has just these two.
-fn unwrapped(value: Value<'_>) -> (Option<Value<'_>>, Value<'_>) {
+fn unwrapped(value: Value<'_>) -> (Option<Schema<'_>>, Value<'_>) {
     match value {
         Value::Object(mut both)
             if both.len() == 2 && both.contains_key("schema") && both.contains_key("payload") =>
         {
             let schema = both.remove("schema").filter(|schema| !schema.is_null());
-            (schema, both.remove("payload").unwrap_or_default())
+            let payload = both.remove("payload").unwrap_or_default();
+            (schema.map(Schema::Read), payload)
         }
         value @ (Value::Null
         | Value::Bool(_)
@@ -329,7 +338,7 @@ impl<'t> Change<'t> {
             _ => return Err(Decoded::invalid("`op` is none of c, u, d, r, t, m")),
         };
         for (header, name) in [(NEW_KEY, "newKey"), (OLD_KEY, "oldKey")] {
-            let key = record.header(header).and_then(|key| key_of(key));
+            let key = record.header(header).and_then(|key| key_of(record, key));
             if let Some(key) = key.as_ref().and_then(|key| in_words(key)) {
                 source.insert(name, Value::from(key));
             }
@@ -339,7 +348,7 @@ impl<'t> Change<'t> {
             op,
             table,
             snapshot,
-            key: record.key.as_ref().and_then(|key| key_of(key)),
+            key: record.key.as_ref().and_then(|key| key_of(record, key)),
             source,
         })
     }
@@ -441,10 +450,15 @@ impl<'t> Change<'t> {
 }
 
 /// The fields of a key.
-fn key_of(bytes: &[u8]) -> Option<Map<'_>> {
-    let mut room = KEY_ROOM;
-    let (schema, key) = unwrapped(json::nested(bytes, &mut room)?);
-    let columns = columns::of(schema.as_ref(), None);
+fn key_of<'t>(record: &Record, bytes: &'t [u8]) -> Option<Map<'t>> {
+    let mut room = KEY_ROOM.checked_sub(weight::of_text(bytes))?;
+    let text = std::str::from_utf8(bytes).ok()?;
+    let topic = record.position.partition.topic.as_str();
+    let (schema, key) = match schemas::split(topic, Part::Key, text, json::MAX_DEPTH) {
+        Some((schema, key)) => (Some(schema), key),
+        None => unwrapped(json::read_mended(text).ok()?),
+    };
+    let columns = columns::of(schema.as_ref().map(Schema::value), None);
     let key = columns::row(key, columns, "", &mut room).ok()??;
     Some(documents::key(key))
 }
