@@ -150,3 +150,27 @@ import_image() {
   [ -z "$before" ] || docker image rm "$before" >/dev/null 2>&1 || true
   say "$image is built"
 }
+
+# The Helm that the chart is checked with, and the Kubernetes that it is rendered for and tried on.
+helm_version=v3.22.0
+kube_version=v1.37.2
+
+# need_helm: `helm` is that Helm, built from its Go module once.
+need_helm() {
+  local folder=$CI_CACHE/go-bin
+  export PATH=$folder:$PATH
+  [ "$(cat "$folder/helm.version" 2>/dev/null || true)" != "$helm_version" ] || return 0
+  need_packages go=golang-go
+  GOBIN=$folder quietly go install "helm.sh/helm/v3/cmd/helm@$helm_version" || die "Helm $helm_version could not be built"
+  echo "$helm_version" >"$folder/helm.version"
+}
+
+# helm_quiet …: without the note about each link of the chart that is followed.
+helm_quiet() {
+  local errors status=0
+  errors=$(mktemp "${TMPDIR:-/tmp}/$self.XXXXXX")
+  helm "$@" 2>"$errors" || status=$?
+  grep -v 'found symbolic link' "$errors" >&2 || true
+  rm -f "$errors"
+  return $status
+}

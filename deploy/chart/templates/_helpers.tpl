@@ -43,6 +43,32 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- end -}}
 
+{{/*
+The labels of pods that are not the worker: Jobs and tests. Another name, so that the worker's service, monitors and disruption budget do
+not select them.
+*/}}
+{{- define "ingest.jobLabels" -}}
+app.kubernetes.io/name: {{ printf "%s-job" (include "ingest.name" . | trunc 59) }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* Name, labels and annotations of an object: (dict "root" $ "name" NAME "labels" MAP "annotations" MAP); all but root may be left out. */}}
+{{- define "ingest.metadata" -}}
+name: {{ default (include "ingest.fullname" .root) .name }}
+labels:
+  {{- include "ingest.labels" .root | nindent 2 }}
+  {{- with .labels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with merge dict (default dict .annotations) .root.Values.commonAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
 {{- define "ingest.image" -}}
 {{- if .Values.image.digest -}}
 {{- printf "%s@%s" .Values.image.repository .Values.image.digest -}}
@@ -123,6 +149,14 @@ docs/deploy.md has the measurements behind it.
 
 {{/* The mapping files that the topics name: name and content; refused if one is missing or belongs to no topic. */}}
 {{- define "ingest.mappings" -}}
+{{- if .Values.existingConfigMap.name -}}
+{{- toYaml .Values.mappings -}}
+{{- else -}}
+{{- include "ingest.topicMappings" . -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "ingest.topicMappings" -}}
 {{- $files := dict -}}
 {{- range $topic := .Values.config.kafka.topics -}}
 {{- if kindIs "map" $topic.mapping -}}
@@ -162,5 +196,57 @@ docs/deploy.md has the measurements behind it.
 {{- $_ := set $properties .property (dict "file" (printf "/var/run/secrets/kafka/%s" .property)) -}}
 {{- end -}}
 {{- $_ := set $config.kafka "properties" $properties -}}
+{{- if eq .Values.kind "StatefulSet" -}}
+{{- $_ := set $config.kafka "instance_id" (dict "env" "POD_NAME") -}}
+{{- end -}}
 {{- toYaml $config -}}
+{{- end -}}
+
+{{/* The ports of config.kafka.brokers. */}}
+{{- define "ingest.kafkaPorts" -}}
+{{- $ports := dict -}}
+{{- range splitList "," .Values.config.kafka.brokers -}}
+{{- $_ := set $ports (regexFind "[0-9]+$" (trim .) | default "9092") true -}}
+{{- end -}}
+{{- keys $ports | sortAlpha | join "," -}}
+{{- end -}}
+
+{{/* The port of an address such as https://host:port/path. */}}
+{{- define "ingest.urlPort" -}}
+{{- $host := get (urlParse .) "host" -}}
+{{- regexFind "[0-9]+$" (regexFind ":[0-9]+$" $host) | default (ternary "80" "443" (hasPrefix "http:" .)) -}}
+{{- end -}}
+
+{{/* Which series are this release's. */}}
+{{- define "ingest.series" -}}
+{{- with .Values.autoscaling.prometheus.selector -}}
+{{- . -}}
+{{- else -}}
+{{- printf "namespace=%q,pod=~%q" .Release.Namespace (printf "%s-.*" (include "ingest.fullname" .)) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What is refused although each value by itself may stand so. */}}
+{{- define "ingest.refusals" -}}
+{{- if and .Values.autoscaling.enabled (lt (int .Values.autoscaling.maxReplicas) (int .Values.autoscaling.minReplicas)) -}}
+{{- fail (printf "autoscaling.maxReplicas is %v, below autoscaling.minReplicas of %v" .Values.autoscaling.maxReplicas .Values.autoscaling.minReplicas) -}}
+{{- end -}}
+{{- if and .Values.autoscaling.enabled (not .Values.autoscaling.prometheus.serverAddress) -}}
+{{- fail "autoscaling.prometheus.serverAddress is missing: the address of the Prometheus that scrapes the worker, such as http://prometheus.monitoring:9090" -}}
+{{- end -}}
+{{- if and .Values.serviceMonitor.enabled .Values.podMonitor.enabled -}}
+{{- fail "serviceMonitor.enabled and podMonitor.enabled are both true: every figure would be counted twice; choose one" -}}
+{{- end -}}
+{{- if and .Values.jobs.provision.enabled (not .Values.jobs.provision.existingSecret) -}}
+{{- fail "jobs.provision.existingSecret is missing: the secret with a key that may make klasses and attributes; the worker's own key should not be able to" -}}
+{{- end -}}
+{{- $rolling := dig "rollingUpdate" dict .Values.strategy | default dict -}}
+{{- if and (eq .Values.kind "Deployment") (eq (toString (dig "maxSurge" "" $rolling)) "0") (eq (toString .Values.replicas) "1") -}}
+{{- fail "strategy.rollingUpdate.maxSurge is 0 with one replica: an update would take the only replica away before the new one has shown that it works, and `helm upgrade --wait` would not see it; leave strategy out" -}}
+{{- end -}}
+{{- range $name := .Values.prometheusRule.disabled -}}
+{{- if not (contains (printf "alert: %s\n" $name) ($.Files.Get "files/rules.yaml")) -}}
+{{- fail (printf "prometheusRule.disabled names %s, and there is no such alert in files/rules.yaml" $name) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod circles;
+mod deploy;
 mod owners;
 mod rust;
 
