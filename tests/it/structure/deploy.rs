@@ -38,11 +38,12 @@ fn expressions(value: &Value, into: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {
             for (name, value) in fields {
-                match value.as_str() {
-                    Some(text) if name == "expr" || name == "definition" => {
+                if let Some(text) = value.as_str() {
+                    if name == "expr" || name == "definition" {
                         into.push(text.to_owned());
                     }
-                    _ => expressions(value, into),
+                } else {
+                    expressions(value, into);
                 }
             }
         }
@@ -54,20 +55,23 @@ fn expressions(value: &Value, into: &mut Vec<String>) {
 /// The names in a text that begin with a prefix.
 fn names(text: &str, prefix: &str) -> BTreeSet<String> {
     let of_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
-    text.match_indices(prefix)
-        .map(|(at, _)| text[at..].split(|c| !of_name(c)).next().unwrap().to_owned())
+    text.split(prefix)
+        .skip(1)
+        .map(|rest| format!("{prefix}{}", rest.split(|c| !of_name(c)).next().unwrap()))
         .collect()
 }
 
 /// The values that are named in an expression's selectors, such as `a` and `b` of `{cause=~"a|b"}`.
 fn values(expression: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    for (before, after) in expression.match_indices('"').filter_map(|(at, _)| {
-        let before = &expression[..at];
-        before
-            .ends_with(['=', '~'])
-            .then(|| (before, &expression[at + 1..]))
-    }) {
+    let parts: Vec<&str> = expression.split('"').collect();
+    for part in parts.chunks(2) {
+        let [before, value] = part else {
+            continue;
+        };
+        if !before.ends_with(['=', '~']) {
+            continue;
+        }
         let label = before
             .trim_end_matches(['=', '~', '!'])
             .rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '_')
@@ -75,7 +79,6 @@ fn values(expression: &str) -> BTreeSet<String> {
             .unwrap();
         // what Prometheus adds, and bounds of buckets
         if !matches!(label, "namespace" | "job" | "le") {
-            let value = after.split('"').next().unwrap();
             found.extend(value.split('|').map(str::to_owned));
         }
     }
