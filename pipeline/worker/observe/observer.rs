@@ -126,7 +126,7 @@ impl Observer {
     }
 
     pub(crate) fn source_error(&self, error: &SourceError) {
-        let what_to_do = self.places.for_source(error.kind);
+        let what_to_do = self.places.for_source(error.kind, &error.detail);
         tracing::warn!(kind = error.kind.as_str(), detail = %error.detail, what_to_do, "Kafka");
         self.metrics.source_error(error.kind, error.suppressed);
     }

@@ -129,6 +129,16 @@ fn offline(settings: &Settings) -> Vec<Finding> {
             "use https, unless this is a simulator in a private network",
         ));
     }
+    let doubts = settings
+        .kafka
+        .connection()
+        .map(|connection| connection.doubts);
+    for doubt in doubts.unwrap_or_default() {
+        findings.push(Finding::warning(
+            format!("kafka: {}", doubt.problem),
+            doubt.way_out,
+        ));
+    }
     if let Err(error) = settings.kustomer.token.read() {
         let text = format!("kustomer.token: {:#}", anyhow::Error::from(error));
         findings.push(Finding::warning(

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 pub use self::status::{BrokersView, KafkaStatus, TopicProblem, TopicTrouble};
 use crate::clock::Clock;
-use crate::observe::advice::{AWAY, Places};
+use crate::observe::advice::{Places, away};
 
 /// Pause between two checks.
 const INTERVAL: Duration = Duration::from_secs(3);
@@ -144,7 +144,12 @@ impl Watch {
         if let Some(seconds) = status.away_for_seconds.filter(|_| !self.told_away) {
             self.told_away = true;
             let because = status.away_because.as_deref().unwrap_or_default();
-            tracing::error!(seconds, because, what_to_do = AWAY, "no broker answers");
+            tracing::error!(
+                seconds,
+                because,
+                what_to_do = away(because),
+                "no broker answers"
+            );
         } else if view.away.is_none() && std::mem::take(&mut self.told_away) {
             tracing::info!("the brokers answer again");
         }

@@ -7,7 +7,7 @@ use ingest_model::record::Topic;
 use ingest_model::trouble::{Trouble, TroubleKind};
 use serde::Serialize;
 
-use crate::observe::advice::{AWAY, Places};
+use crate::observe::advice::{Places, away};
 
 /// Brokers that are silent for less are not reported: if one restarts, another has taken over its work by then.
 const GRACE: Duration = Duration::from_secs(5);
@@ -87,9 +87,10 @@ impl KafkaStatus {
     pub(crate) fn causes(&self) -> Vec<String> {
         let mut causes = Vec::new();
         if let Some(seconds) = self.away_for_seconds {
+            let because = self.away_because.as_deref().unwrap_or_default();
             causes.push(format!(
-                "brokers: no answer for {seconds} s: {}; {AWAY}",
-                self.away_because.as_deref().unwrap_or_default()
+                "brokers: no answer for {seconds} s: {because}; {}",
+                away(because)
             ));
         }
         for one in &self.topics {

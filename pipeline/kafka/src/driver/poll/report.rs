@@ -9,6 +9,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::{Driver, ERROR_INTERVAL};
 use crate::client::convert;
+use crate::client::diagnosis::{self, Diagnosis};
 use crate::client::stats;
 use crate::clock;
 use crate::driver::offsets::{Bounds, Task};
@@ -101,7 +102,11 @@ impl Driver {
                 .map_or(detail, |(code, reason)| fatal_detail(code, &reason));
             self.fatal(reason);
         } else {
-            self.report(convert::source_error(code), detail);
+            let kind = match Diagnosis::of(&detail) {
+                Some(_) => SourceErrorKind::Authentication,
+                None => convert::source_error(code),
+            };
+            self.report(kind, diagnosis::plain(&detail).into_owned());
         }
     }
 
