@@ -206,6 +206,7 @@ pub fn parts(
         judge = judge.knowing(Arc::<Store>::clone(handle.store()));
     }
     Ok(PumpParts {
+        renewal: pump::KafkaRenewal::of(settings),
         kafka: settings.kafka_member().context("kafka")?,
         dead_letter_topic: settings.kafka.dead_letter_topic.clone(),
         hold_topic: settings.kafka.hold_topic.clone(),

@@ -185,12 +185,7 @@ impl ClientContext for ReaderContext {
         if fac == "FAIL" && !matches!(level, RDKafkaLogLevel::Debug) {
             *self.lock() = Some(without_thread(log_message).to_owned());
         }
-        let is_told = fac == "FAIL" && Diagnosis::of(log_message).is_some();
-        if is_told {
-            tracing::debug!("kafka client: {log_message}"); // the caller is told
-        } else {
-            self.log.line(level, fac, log_message);
-        }
+        self.log.line(level, fac, log_message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

@@ -15,8 +15,10 @@ use ingest_model::record::{Topic, Traffic};
 use ingest_registry::AskedOnce;
 use secrecy::ExposeSecret as _;
 
+mod files;
 mod kafka;
 
+pub use self::files::{FileError, KafkaFiles, LOCATIONS};
 pub use self::kafka::ClientSettingsError;
 use super::defaults;
 use super::registry::{RegistryError, RegistryPlace};

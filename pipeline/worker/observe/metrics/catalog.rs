@@ -194,6 +194,8 @@ catalog! {
         "How often the process stood still for so long that its partitions may have gone to others.";
     source_errors: IntCounterVec, "kafka_errors_total", [SourceError],
         "Errors that the Kafka client handles by itself.";
+    credentials_renewed: IntCounterVec, "kafka_credentials_renewed_total", [Renewal],
+        "How often files with credentials for the brokers had changed and were taken, or could not be used and were tried again.";
     prefetched_records: GaugeVec, "prefetched_records", [],
         "Records that wait inside the Kafka client.";
     prefetched_bytes: GaugeVec, "prefetched_bytes", [],

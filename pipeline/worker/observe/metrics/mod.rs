@@ -20,7 +20,7 @@ use ingest_model::record::{Topic, TopicPartition};
 use prometheus::{GaugeVec, Histogram, IntCounter, Registry, TextEncoder};
 
 use self::catalog::Families;
-use self::labels::{ACCEPTED, EMITTED, Fallback, REJECTED, RecordingCause, SKIPPED};
+use self::labels::{ACCEPTED, EMITTED, Fallback, REJECTED, RecordingCause, Renewal, SKIPPED};
 use crate::observe::account::Figures;
 use crate::observe::breaks::Cause;
 use crate::observe::pace::{Drain, DrainState, WithArrivals};
@@ -167,6 +167,12 @@ impl Metrics {
             .source_errors
             .with_label_values(&[kind.as_str()]);
         counter.inc_by(suppressed.saturating_add(1));
+    }
+
+    /// Credentials for the brokers had changed.
+    pub fn credentials_renewed(&self, outcome: Renewal) {
+        let counter = &self.families.credentials_renewed;
+        counter.with_label_values(&[outcome.as_str()]).inc();
     }
 
     /// The reading of a partition did not continue at its position.

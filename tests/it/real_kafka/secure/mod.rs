@@ -3,6 +3,7 @@
 mod broker;
 mod certificates;
 mod refusals;
+mod renewal;
 mod tokens;
 
 use std::path::{Path, PathBuf};

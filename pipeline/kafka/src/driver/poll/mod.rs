@@ -46,6 +46,8 @@ const STOP_PATIENCE: Duration = Duration::from_secs(10);
 const LEAVE_AT_LEAST: Duration = Duration::from_secs(1);
 /// At most one error of a kind is reported in this time.
 const ERROR_INTERVAL: Duration = Duration::from_secs(10);
+/// The same for an error in the same words.
+const REPEAT_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The state of the poll thread; owned by it alone.
 pub(super) struct Driver {
@@ -78,7 +80,14 @@ pub(super) struct Driver {
     stopping: Option<Instant>,
     /// The consumer is to be made anew when it is drained.
     renewal: Option<Box<Renewal>>,
-    errors: BTreeMap<SourceErrorKind, (Instant, u64)>,
+    errors: BTreeMap<SourceErrorKind, Told>,
+}
+
+/// The last report of an error of some kind.
+struct Told {
+    at: Instant,
+    suppressed: u64,
+    detail: String,
 }
 
 /// However the poll thread ends, even by a panic, revocations are answered immediately from then on. Otherwise dropping
