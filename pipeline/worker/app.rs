@@ -72,6 +72,10 @@ pub fn run(settings: &Settings, options: &Options) -> anyhow::Result<Exit> {
     for one in &settings.kafka.topics {
         metrics.optional_fields(&one.topic, &one.pipeline.mapping().optional_fields());
     }
+    let connection = settings.kafka.connection();
+    for doubt in connection.map(|one| one.doubts).unwrap_or_default() {
+        tracing::warn!(what_to_do = doubt.way_out, "kafka: {}", doubt.problem);
+    }
     let observer = Observer::new(metrics.clone()).naming(places(settings));
     let parts = parts(settings, options, observer.clone())?;
     let recorder = parts.recorder.clone();
@@ -241,6 +245,7 @@ pub fn parts(
         judge = judge.knowing(Arc::<Store>::clone(handle.store()));
     }
     Ok(PumpParts {
+        renewal: pump::KafkaRenewal::of(settings),
         kafka: settings.kafka_member().context("kafka")?,
         dead_letter_topic: settings.kafka.dead_letter_topic.clone(),
         hold_topic: settings.kafka.hold_topic.clone(),

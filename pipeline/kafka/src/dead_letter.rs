@@ -42,6 +42,14 @@ impl DeadLetterProducer {
         })
     }
 
+    /// Goes on with these settings, once the letters under way have ended; see [`RecordProducer::renew`].
+    ///
+    /// # Errors
+    /// The client refuses the settings, and the old ones stay.
+    pub async fn renew(&self, settings: &KafkaSettings) -> Result<(), StartError> {
+        self.producer.renew(settings).await
+    }
+
     /// Writes a letter. Completes only when all in-sync replicas have it, or when it failed.
     ///
     /// Even where the input topic accepted a record's time, this topic may refuse it as too far from now

@@ -38,6 +38,16 @@ pub enum SettingsError {
         /// The client's words, left out where they could reveal a secret.
         detail: String,
     },
+    /// Connections would not be as safe as somebody believes, or not come about.
+    #[error("kafka.properties.{property}: {problem}; {way_out}")]
+    Insecure {
+        /// The property to look at, whether or not it is set.
+        property: String,
+        /// What is wrong.
+        problem: String,
+        /// What to do.
+        way_out: String,
+    },
     /// The drain deadline leaves no time before the group removes the member.
     #[error(
         "the drain deadline ({drain:?}) must be shorter than kafka.properties.max.poll.interval.ms ({max_poll:?}); \
@@ -83,6 +93,17 @@ pub enum StartError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the kafka poll thread has ended")]
 pub struct SourceGone;
+
+/// A consumer that was not made anew.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum RenewError {
+    /// The old one goes on.
+    #[error(transparent)]
+    Start(StartError),
+    /// There is none any more.
+    #[error(transparent)]
+    Gone(SourceGone),
+}
 
 /// Topics or records that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

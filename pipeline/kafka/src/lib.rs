@@ -13,6 +13,7 @@
 //! | [`driver`] | the poll thread, the commit thread, the event channel |
 //! | [`producer`] | a producer whose sends end with an acknowledgement |
 //! | [`dead_letter`] | the producer of dead letters |
+//! | [`diagnosis`] | what the client's words about a connection mean, and what to do |
 //! | [`reader`] | everything read from the brokers outside the group: a topic's records, partition counts, what a command
 //! remembers |
 //! | [`state`] | the state topic: inspecting it, reading slices back, writing entries |
@@ -31,9 +32,12 @@ pub mod state;
 mod client;
 mod clock;
 
+pub use client::diagnosis;
 pub use dead_letter::{DeadLetter, DeadLetterProducer};
-pub use driver::{SourceEvents, SourceHandle, spawn};
-pub use error::{ReadError, SendError, SendErrorKind, SettingsError, SourceGone, StartError};
+pub use driver::{SourceEvents, SourceHandle, SourceRenewer, spawn};
+pub use error::{
+    ReadError, RenewError, SendError, SendErrorKind, SettingsError, SourceGone, StartError,
+};
 pub use port::{
     Assigned, CommitEntry, CommitFailure, CommitFailureKind, CommittedOffset, FatalError,
     PartitionStatistics, SourceCommand, SourceError, SourceErrorKind, SourceEvent, Statistics,

@@ -65,7 +65,8 @@ pub enum SourceEvent {
     CommittedByOthers(Vec<(TopicPartition, CommittedOffset)>),
     /// Offsets as the brokers see them, at the statistics interval.
     Statistics(Statistics),
-    /// An error that the client handles by itself. At most one of a kind in ten seconds.
+    /// An error that the client handles by itself. At most one of a kind in ten seconds, and in a minute if the words are
+    /// the same.
     Error(SourceError),
     /// The client cannot go on. [`SourceEvent::Stopped`] follows.
     Fatal(FatalError),

@@ -14,6 +14,7 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
+use tokio::sync::RwLock;
 
 use crate::client::convert;
 use crate::client::log::ClientLog;
@@ -22,11 +23,19 @@ use crate::settings::KafkaSettings;
 
 /// How long a send waits for room in the producer's queue.
 const QUEUE_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a former producer may take to send what nobody waits for.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Sends records and waits for their acknowledgement. All methods take `&self`, so it can be shared.
 pub struct RecordProducer {
+    current: Mutex<Current>,
+    /// Held shared while a record is under way; alone while the client is made anew.
+    gate: RwLock<()>,
+}
+
+struct Current {
     config: ClientConfig,
-    producer: Mutex<FutureProducer<ProducerLog>>,
+    producer: FutureProducer<ProducerLog>,
 }
 
 /// A record to be written.
@@ -58,8 +67,32 @@ impl RecordProducer {
     /// The client refuses the settings as a whole.
     pub fn new(settings: &KafkaSettings) -> Result<Self, StartError> {
         let config = settings.producer_config().clone();
-        let producer = Mutex::new(create(&config)?);
-        Ok(Self { config, producer })
+        let producer = create(&config)?;
+        Ok(Self {
+            current: Mutex::new(Current { config, producer }),
+            gate: RwLock::new(()),
+        })
+    }
+
+    /// Goes on with these settings, once everything sent so far is acknowledged or has failed. What is sent meanwhile waits,
+    /// so records keep their order.
+    ///
+    /// # Errors
+    /// The client refuses the settings, and the old ones stay.
+    pub async fn renew(&self, settings: &KafkaSettings) -> Result<(), StartError> {
+        let config = settings.producer_config().clone();
+        let producer = create(&config)?;
+        let alone = self.gate.write().await;
+        let old = std::mem::replace(&mut *self.lock(), Current { config, producer });
+        drop(alone);
+        // Of senders that did not wait for the end, something may still be under way; and dropping it joins a thread.
+        let ended = tokio::task::spawn_blocking(move || {
+            if let Err(error) = old.producer.flush(FLUSH_PATIENCE) {
+                tracing::debug!(%error, "the former producer had records left");
+            }
+        });
+        drop(ended);
+        Ok(())
     }
 
     /// Writes a record, waits until all in-sync replicas have it, and returns its position.
@@ -69,7 +102,8 @@ impl RecordProducer {
     /// # Errors
     /// The record was not acknowledged; [`SendErrorKind::is_retriable`] says whether a retry can help.
     pub async fn send(&self, record: &OutgoingRecord) -> Result<Position, SendError> {
-        let producer = self.lock().clone();
+        let _under_way = self.gate.read().await;
+        let producer = self.lock().producer.clone();
         match producer.send(client_record(record), QUEUE_PATIENCE).await {
             Ok(delivery) => Ok(Position {
                 partition: TopicPartition {
@@ -87,7 +121,8 @@ impl RecordProducer {
     /// # Errors
     /// A record was not acknowledged: the first such failure. Any of the records may have been written.
     pub async fn send_all(&self, records: &[OutgoingRecord]) -> Result<(), SendError> {
-        let producer = self.lock().clone();
+        let _under_way = self.gate.read().await;
+        let producer = self.lock().producer.clone();
         let mut deliveries = Vec::with_capacity(records.len());
         let mut failure = None;
         for record in records {
@@ -118,7 +153,7 @@ impl RecordProducer {
     /// # Errors
     /// Some records were still open after the time-out.
     pub fn flush(&self, timeout: Duration) -> Result<(), SendError> {
-        let producer = self.lock().clone();
+        let producer = self.lock().producer.clone();
         producer.flush(timeout).map_err(|error| SendError {
             kind: SendErrorKind::Timeout,
             detail: error.to_string(),
@@ -143,18 +178,18 @@ impl RecordProducer {
     /// A fatal error ends an idempotent producer for good; it is replaced for the next send.
     fn replace(&self, failed: &FutureProducer<ProducerLog>) {
         let mut current = self.lock();
-        let is_current = current.client().native_ptr() == failed.client().native_ptr();
+        let is_current = current.producer.client().native_ptr() == failed.client().native_ptr();
         if !is_current {
             return;
         }
-        match create(&self.config) {
-            Ok(producer) => *current = producer,
+        match create(&current.config) {
+            Ok(producer) => current.producer = producer,
             Err(error) => tracing::error!(%error, "a new producer could not be created"),
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, FutureProducer<ProducerLog>> {
-        self.producer.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

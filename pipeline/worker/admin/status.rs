@@ -421,6 +421,7 @@ mod tests {
         let mut view = BrokersView {
             away: Some((now, "no route".to_owned())),
             topics: Vec::new(),
+            credentials: None,
         };
         let mut report = StatusReport::new(Places::default());
         report.phase = Phase::Running;

@@ -3,11 +3,18 @@
 use std::borrow::Cow;
 
 use ingest_kafka::SourceErrorKind;
+use ingest_kafka::diagnosis::Diagnosis;
 use ingest_model::outcome::HoldCause;
 use ingest_model::trouble::{Trouble, TroubleKind};
 
 /// What to do about brokers that do not answer.
 pub const AWAY: &str = "check kafka.brokers and the network; the worker continues by itself";
+
+/// What to do about brokers that do not answer, given the words about it.
+#[must_use]
+pub fn away(because: &str) -> &'static str {
+    Diagnosis::of(because).map_or(AWAY, Diagnosis::way_out)
+}
 
 /// Names from the configuration that advice has to mention.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -101,8 +108,11 @@ impl Places {
     }
 
     /// What to do about an error that the client reports; `None` if there is nothing to do but wait for the next try.
-    pub(crate) fn for_source(&self, kind: SourceErrorKind) -> Option<String> {
+    pub(crate) fn for_source(&self, kind: SourceErrorKind, words: &str) -> Option<String> {
         let brokers = &self.brokers;
+        if let Some(known) = Diagnosis::of(words) {
+            return Some(known.way_out().to_owned());
+        }
         match kind {
             SourceErrorKind::BrokersDown | SourceErrorKind::Connection => Some(AWAY.to_owned()),
             SourceErrorKind::Authentication => Some(
@@ -200,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_trouble_that_the_client_tells_has_a_next_step_where_there_is_one() {
-        let said = |kind| places().for_source(kind);
+        let said = |kind| places().for_source(kind, "no route");
         for kind in [SourceErrorKind::BrokersDown, SourceErrorKind::Connection] {
             assert_eq!(said(kind).as_deref(), Some(AWAY));
         }
@@ -210,6 +220,11 @@ mod tests {
             "{make}"
         );
         assert_eq!(said(SourceErrorKind::Group), None);
+        let refused = "k:1: SASL authentication error: Authentication failed";
+        let told = places().for_source(SourceErrorKind::Authentication, refused);
+        assert!(told.unwrap().contains("sasl.password"));
+        assert!(away(refused).contains("sasl.password"));
+        assert_eq!(away("no route"), AWAY);
     }
 
     #[test]

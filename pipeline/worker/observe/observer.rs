@@ -18,6 +18,7 @@ use ingest_registry::RegistryStatus;
 use super::advice::Places;
 use super::breaks::{Breaks, Cause};
 use super::metrics::Metrics;
+use super::metrics::labels::Renewal;
 use super::watchdog::Stalled;
 use crate::clock::Clock;
 
@@ -140,9 +141,13 @@ impl Observer {
     }
 
     pub(crate) fn source_error(&self, error: &SourceError) {
-        let what_to_do = self.places.for_source(error.kind);
+        let what_to_do = self.places.for_source(error.kind, &error.detail);
         tracing::warn!(kind = error.kind.as_str(), detail = %error.detail, what_to_do, "Kafka");
         self.metrics.source_error(error.kind, error.suppressed);
+    }
+
+    pub(crate) fn credentials_renewed(&self, outcome: Renewal) {
+        self.metrics.credentials_renewed(outcome);
     }
 
     pub(crate) fn statistics(&self, statistics: &Statistics) {

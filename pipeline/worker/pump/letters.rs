@@ -56,6 +56,11 @@ impl Letters {
         })
     }
 
+    /// What sends them.
+    pub(super) fn producer(&self) -> Arc<DeadLetterProducer> {
+        Arc::clone(&self.producer)
+    }
+
     /// Sends a letter to its topic; the end of its task is the answer.
     pub(super) fn send(&mut self, letter: LetterId, to: LetterTopic, outgoing: DeadLetter) {
         let producer = Arc::clone(&self.producer);

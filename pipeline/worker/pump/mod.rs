@@ -36,7 +36,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-pub use self::brokers::{BrokersView, KafkaStatus, TopicProblem, TopicTrouble};
+use self::brokers::Clients;
+pub use self::brokers::{
+    BrokersView, Credentials, CredentialsStatus, KafkaRenewal, KafkaStatus, TopicProblem,
+    TopicTrouble,
+};
 pub use self::error::PumpError;
 pub use self::letter::{header as letter_header, held_letter_of, letter_of};
 use self::letters::Letters;
@@ -56,6 +60,8 @@ use crate::observe::Observer;
 pub struct PumpParts {
     /// Checked Kafka settings.
     pub kafka: KafkaSettings,
+    /// Reads the files with credentials again; `None` if there are none.
+    pub renewal: Option<KafkaRenewal>,
     /// The dead-letter topic.
     pub dead_letter_topic: Topic,
     /// Where records go if their routes divert held work; `None` if no route does.
@@ -117,7 +123,8 @@ pub async fn run(
 ) -> Result<(), PumpError> {
     let now = Clock.now();
     let letters = Letters::new(&parts.kafka)?;
-    let state = State::of(&parts.kafka)?;
+    let (live_in, live) = watch::channel(parts.kafka.clone());
+    let state = State::of(&live)?;
     let (mapped_in, mut mapped) = mpsc::channel(MAPPED_QUEUE);
     let (mappers, mapper_threads) = Mappers::start(
         parts.mapper_threads,
@@ -136,15 +143,17 @@ pub async fn run(
     let (registry, service) = parts.registry.unzip();
     service.map(|service| watching.spawn(service.run()));
     watching.spawn(source::watch_topology(
-        parts.kafka.clone(),
+        live.clone(),
         topology_in,
         TOPOLOGY_INTERVAL,
     ));
-    let (brokers_in, brokers) = watch::channel(BrokersView::default());
     let (dead, held) = (&parts.dead_letter_topic, parts.hold_topic.as_ref());
     let topics = brokers::configured(&parts.kafka, dead, held);
     let watch = brokers::Watch::new(topics, parts.observer.places());
-    watching.spawn(watch.look_on(parts.kafka.clone(), brokers_in));
+    let (sending, writing) = (letters.producer(), state.as_ref().map(State::renewable));
+    let clients = Clients::new(sending, writing, source.renewer(), live_in);
+    let renewal = parts.renewal.map(|renewal| (renewal, clients));
+    let brokers = brokers::watch(&mut watching, watch, live, renewal, &parts.observer);
 
     parts.recorder.begin(now, Clock.unix_ms(), &parts.machine);
     let asleep_after = parts.machine.asleep_after;

@@ -10,7 +10,7 @@ use ingest_kafka::{
     ReadError, SourceCommand, SourceEvent, SourceEvents,
 };
 use ingest_model::record::{Topic, TopicPartition};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::mappers::{Batch, Mappers};
 
@@ -133,14 +133,14 @@ pub(super) fn commit_answer(result: &Result<(), CommitFailure>) -> CommitAnswer 
 /// Queries the partition counts periodically and reports changes. A topic that is missing or not visible keeps back only
 /// itself.
 pub(super) async fn watch_topology(
-    settings: KafkaSettings,
+    settings: watch::Receiver<KafkaSettings>,
     counts: mpsc::Sender<Vec<(Topic, u32)>>,
     interval: Duration,
 ) {
     let mut known: Option<Vec<(Topic, u32)>> = None;
     let mut told: Option<String> = None;
     loop {
-        let asked = settings.clone();
+        let asked = settings.borrow().clone();
         let fetched = tokio::task::spawn_blocking(move || fetch_counts(&asked));
         let (fresh, trouble) = match fetched.await {
             Ok(fetched) => fetched,

@@ -17,9 +17,10 @@ use ingest_model::state_log::SliceId;
 use ingest_model::state_log::StateRecord;
 use ingest_model::state_log::reduce::Slice;
 use ingest_model::trouble::{Trouble, TroubleKind};
+use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 
-use super::brokers::BrokersView;
+use super::brokers::{BrokersView, Quick};
 use crate::clock::Clock;
 
 /// How long the brokers may be silent while slices are being read.
@@ -72,10 +73,19 @@ enum Restored {
     Unusable(StateTopicError),
 }
 
+/// Settings for writes that fail soon.
+fn quick(settings: &KafkaSettings) -> Result<KafkaSettings, StartError> {
+    let mut options = settings.options().clone();
+    options.delivery_timeout = DELIVERY;
+    KafkaSettings::try_new(options).map_err(|error| StartError::Client {
+        detail: error.to_string(),
+    })
+}
+
 /// Reads and writes the state topic.
 pub(super) struct State {
     topic: Topic,
-    settings: KafkaSettings,
+    settings: watch::Receiver<KafkaSettings>,
     producer: Arc<StateProducer>,
     /// The number of partitions, once the topic was checked.
     count: Option<u32>,
@@ -90,18 +100,15 @@ pub(super) struct State {
 
 impl State {
     /// The state topic named in the settings; `None` without one.
-    pub(super) fn of(settings: &KafkaSettings) -> Result<Option<Self>, StartError> {
+    pub(super) fn of(live: &watch::Receiver<KafkaSettings>) -> Result<Option<Self>, StartError> {
+        let settings = live.borrow().clone();
         let Some(name) = settings.options().state_topic.clone() else {
             return Ok(None);
         };
-        let mut options = settings.options().clone();
-        options.delivery_timeout = DELIVERY;
-        let quick = KafkaSettings::try_new(options).map_err(|error| StartError::Client {
-            detail: error.to_string(),
-        })?;
+        let quick = quick(&settings)?;
         Ok(Some(Self {
             topic: Topic::new(&name),
-            settings: settings.clone(),
+            settings: live.clone(),
             producer: Arc::new(StateProducer::new(&quick)?),
             count: None,
             wanted: Vec::new(),
@@ -112,6 +119,11 @@ impl State {
             write_of_task: HashMap::new(),
             told: None,
         }))
+    }
+
+    /// What writes to the topic, and what it makes of settings.
+    pub(super) fn renewable(&self) -> (Arc<StateProducer>, Quick) {
+        (Arc::clone(&self.producer), quick)
     }
 
     /// Requests a slice; [`begin`](Self::begin) starts reading all requested slices.
@@ -127,7 +139,11 @@ impl State {
         self.asked = std::mem::take(&mut self.wanted);
         let inputs: Vec<TopicPartition> = self.asked.iter().map(|(one, _)| one.clone()).collect();
         tracing::info!(topic = %self.topic, partitions = inputs.len(), "restoring state");
-        let (settings, topic, count) = (self.settings.clone(), self.topic.clone(), self.count);
+        let (settings, topic, count) = (
+            self.settings.borrow().clone(),
+            self.topic.clone(),
+            self.count,
+        );
         let (producer, progress) = (Arc::clone(&self.producer), Arc::clone(&self.progress));
         self.restoring.spawn(async move {
             match restored(settings, topic, count, producer, inputs, progress).await {

@@ -142,6 +142,7 @@ impl Rig {
             None => Judge::new(paths),
         };
         let parts = PumpParts {
+            renewal: None,
             kafka: kafka.clone(),
             dead_letter_topic: Topic::new(LETTERS),
             hold_topic: None,

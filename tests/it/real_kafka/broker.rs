@@ -12,14 +12,14 @@ use std::time::Duration;
 
 use testcontainers::core::IntoContainerPort as _;
 use testcontainers::runners::AsyncRunner as _;
-use testcontainers::{ContainerAsync, ContainerRequest, ImageExt as _};
+use testcontainers::{ContainerAsync, ContainerRequest, Image, ImageExt as _};
 use testcontainers_modules::kafka::apache::{KAFKA_PORT, Kafka};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 
 use super::{say, wire};
 
-const TAG: &str = "4.3.1";
+pub(super) const TAG: &str = "4.3.1";
 const ENGINE_PATIENCE: Duration = Duration::from_secs(3);
 /// How often the engine is asked to freeze a broker.
 const PAUSES: u32 = 10;
@@ -133,7 +133,7 @@ fn request() -> ContainerRequest<Kafka> {
         .with_startup_timeout(Duration::from_secs(240))
 }
 
-async fn start(request: ContainerRequest<Kafka>) -> Result<ContainerAsync<Kafka>, String> {
+async fn start<I: Image>(request: ContainerRequest<I>) -> Result<ContainerAsync<I>, String> {
     let container = request.start().await.map_err(|error| {
         format!("Kafka's container did not start (.ci/kafka-image builds its image): {error}")
     })?;
@@ -143,28 +143,41 @@ async fn start(request: ContainerRequest<Kafka>) -> Result<ContainerAsync<Kafka>
 
 /// Starts the shared broker on its own runtime, which outlives the test that asked first.
 fn start_shared() -> Result<Broker, String> {
-    let (started, broker) = mpsc::channel();
+    kept_with(request(), async |container| {
+        let port = container.get_host_port_ipv4(KAFKA_PORT).await;
+        let port = port.map_err(|error| format!("the container's port is not known: {error}"))?;
+        Ok(Broker {
+            address: format!("127.0.0.1:{port}"),
+        })
+    })
+}
+
+/// Starts a container on a runtime of its own, which lives as long as this process; returns its id.
+pub(super) fn kept<I: Image + 'static>(request: ContainerRequest<I>) -> Result<String, String> {
+    kept_with(request, async |container| Ok(container.id().to_owned()))
+}
+
+fn kept_with<I: Image + 'static, T: Send + 'static>(
+    request: ContainerRequest<I>,
+    look: impl AsyncFnOnce(&ContainerAsync<I>) -> Result<T, String> + Send + 'static,
+) -> Result<T, String> {
+    let (started, found) = mpsc::channel();
     thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
         runtime.block_on(async {
-            let container = start(request()).await;
-            let found = match &container {
-                Ok(container) => match container.get_host_port_ipv4(KAFKA_PORT).await {
-                    Ok(port) => Ok(Broker {
-                        address: format!("127.0.0.1:{port}"),
-                    }),
-                    Err(error) => Err(format!("the container's port is not known: {error}")),
-                },
+            let container = start(request).await;
+            let seen = match &container {
+                Ok(container) => look(container).await,
                 Err(cause) => Err(cause.clone()),
             };
-            started.send(found).unwrap();
+            started.send(seen).unwrap();
             std::future::pending::<()>().await;
         });
     });
-    broker.recv().map_err(|error| error.to_string())?
+    found.recv().map_err(|error| error.to_string())?
 }
 
 fn remove_at_the_end(container: &str) {
@@ -187,7 +200,7 @@ fn remove_at_the_end(container: &str) {
     }
 }
 
-async fn engine(test: &str) -> bool {
+pub(super) async fn engine(test: &str) -> bool {
     if engine_answers().await {
         return true;
     }

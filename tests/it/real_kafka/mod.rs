@@ -35,6 +35,7 @@ mod refused;
 mod replay;
 mod restart;
 mod schemas;
+mod secure;
 mod setup;
 mod shop;
 

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::config::RDKafkaLogLevel;
 
+use crate::client::diagnosis::Diagnosis;
 use crate::clock;
 
 const WINDOW: Duration = Duration::from_secs(60);
@@ -46,6 +47,11 @@ impl ClientLog {
     /// Passes one line on, or counts it.
     pub(crate) fn line(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
         if is_expected(facility, text) {
+            return;
+        }
+        if facility == "FAIL" && Diagnosis::of(text).is_some() {
+            // Told as a sentence, with what to do, by whoever watches over the brokers.
+            tracing::debug!(facility, "kafka client: {text}");
             return;
         }
         if matches!(level, RDKafkaLogLevel::Debug) {

@@ -14,74 +14,53 @@
 //!   when the last of them is handed back; until then the client delivers nothing from any partition.
 //! * A partition is handed back only after its requested commits were answered, or at the drain deadline, whichever
 //!   comes first. What is released without having been handed back is reported as lost.
+//! * With other credentials, the consumer is made anew ([`SourceRenewer`]): its partitions are revoked like any others,
+//!   drained and handed back; then it leaves the group, and its successor joins.
 //! * If a commit is fenced while partitions are being drained, the drain ends: the group has given them away.
 //!
 //! Commands come through an unbounded channel. They answer events or follow the worker's commit interval, and the poll
 //! thread takes all of them between two polls. A command that had to wait for room could block the pump, which empties
 //! the event channel.
 
-use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use tokio::sync::oneshot;
 
-use crate::client::context::SourceContext;
-use crate::error::{SourceGone, StartError};
+use crate::error::{RenewError, SourceGone, StartError};
 use crate::port::SourceCommand;
 use crate::settings::KafkaSettings;
 
 mod channel;
 mod commits;
 mod epoch;
+mod member;
 mod offsets;
 mod partitions;
 mod poll;
 
 pub use channel::SourceEvents;
+use member::{Order, Renewal};
 
 /// The command side of the poll thread. Dropping it stops the thread, without waiting for it.
 #[derive(Debug)]
 pub struct SourceHandle {
-    commands: mpsc::Sender<SourceCommand>,
+    orders: mpsc::Sender<Order>,
     thread: Option<JoinHandle<()>>,
 }
+
+/// Has the consumer made anew, with other credentials.
+#[derive(Debug, Clone)]
+pub struct SourceRenewer(mpsc::Sender<Order>);
 
 /// Creates the consumer, subscribes and starts the poll thread. Returns immediately, whether or not brokers answer.
 ///
 /// # Errors
 /// The client refuses the settings as a whole, or the thread cannot be started.
 pub fn spawn(settings: &KafkaSettings) -> Result<(SourceHandle, SourceEvents), StartError> {
-    let consumer: BaseConsumer<SourceContext> = settings
-        .consumer_config()
-        .create_with_context(SourceContext::new(
-            settings.options().properties.contains_key("debug"),
-        ))
-        .map_err(|error| StartError::Client {
-            detail: error.to_string(),
-        })?;
-    let topics: Vec<&str> = settings
-        .topics()
-        .iter()
-        .map(|topic| topic.as_str())
-        .collect();
-    consumer
-        .subscribe(&topics)
-        .map_err(|error| StartError::Client {
-            detail: error.to_string(),
-        })?;
-
     let (outbox, events) = channel::channel(settings.options().prefetch);
-    let (command_sender, commands) = mpsc::channel();
-    let driver = poll::Driver::new(
-        Arc::new(consumer),
-        commands,
-        outbox,
-        settings.drain_deadline(),
-        settings.options().state_topic.is_some(),
-        settings.session_timeout().is_none(),
-        settings.reads_from_end(),
-    )?;
+    let (order_sender, orders) = mpsc::channel();
+    let driver = poll::Driver::new(settings.clone(), orders, outbox)?;
     let thread = std::thread::Builder::new()
         .name("kafka-poll".to_owned())
         .spawn(move || driver.run())
@@ -90,11 +69,32 @@ pub fn spawn(settings: &KafkaSettings) -> Result<(SourceHandle, SourceEvents), S
         })?;
     Ok((
         SourceHandle {
-            commands: command_sender,
+            orders: order_sender,
             thread: Some(thread),
         },
         events,
     ))
+}
+
+// === impl SourceRenewer ===
+
+impl SourceRenewer {
+    /// Drains what this process holds and hands it back, leaves the group, and joins it with these settings. Returns when
+    /// the new consumer is there; it may take as long as a drain, and records are not delivered meanwhile.
+    ///
+    /// # Errors
+    /// The client refuses the settings, and the old ones stay; or the poll thread has ended.
+    pub async fn renew(&self, settings: KafkaSettings) -> Result<(), RenewError> {
+        let (done, answer) = oneshot::channel();
+        let renewal = Box::new(Renewal { settings, done });
+        if self.0.send(Order::Renew(renewal)).is_err() {
+            return Err(RenewError::Gone(SourceGone));
+        }
+        match answer.await {
+            Ok(made) => made.map_err(RenewError::Start),
+            Err(_dropped) => Err(RenewError::Gone(SourceGone)),
+        }
+    }
 }
 
 // === impl SourceHandle ===
@@ -105,7 +105,15 @@ impl SourceHandle {
     /// # Errors
     /// The poll thread has ended.
     pub fn send(&self, command: SourceCommand) -> Result<(), SourceGone> {
-        self.commands.send(command).map_err(|_unsent| SourceGone)
+        self.orders
+            .send(Order::Obey(command))
+            .map_err(|_unsent| SourceGone)
+    }
+
+    /// What makes the consumer anew.
+    #[must_use]
+    pub fn renewer(&self) -> SourceRenewer {
+        SourceRenewer(self.orders.clone())
     }
 
     /// Waits until the thread has ended; send [`SourceCommand::Stop`] first. Blocks: not for an async task. Returns
@@ -120,7 +128,7 @@ impl SourceHandle {
 
 impl Drop for SourceHandle {
     fn drop(&mut self) {
-        if self.thread.is_some() && self.commands.send(SourceCommand::Stop).is_err() {
+        if self.thread.is_some() && self.send(SourceCommand::Stop).is_err() {
             tracing::debug!("the kafka poll thread had ended before");
         }
     }

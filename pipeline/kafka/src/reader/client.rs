@@ -1,14 +1,18 @@
 //! Clients that read and query, and join no group.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, ConsumerContext};
-use rdkafka::error::KafkaError;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 
+use crate::client::certificate::Trust;
+use crate::client::diagnosis::{self, Diagnosis};
 use crate::client::log::ClientLog;
+use crate::clock;
 use crate::error::{ReadError, StartError};
 use crate::settings::KafkaSettings;
 
@@ -17,7 +21,16 @@ use crate::settings::KafkaSettings;
 pub(crate) struct ReaderContext {
     log: ClientLog,
     failure: Mutex<Option<String>>,
+    trust: Trust,
 }
+
+/// How long the first attempt may take; each further one twice as long.
+const FIRST_SLICE: Duration = Duration::from_millis(500);
+/// How long to wait for another broker after one has refused for good.
+const OTHERS_FIRST: Duration = Duration::from_secs(1);
+/// How long to wait for each message of the client after a query, and for how many messages at most.
+const LISTEN: Duration = Duration::from_millis(20);
+const LISTEN_TIMES: usize = 50;
 
 /// A consumer that only queries topics.
 pub(crate) fn reading_client(
@@ -45,11 +58,85 @@ pub(crate) fn client_of_group(
 }
 
 fn create(config: &ClientConfig) -> Result<BaseConsumer<ReaderContext>, StartError> {
+    let context = ReaderContext {
+        trust: Trust::of(config),
+        ..ReaderContext::default()
+    };
     config
-        .create_with_context(ReaderContext::default())
+        .create_with_context(context)
         .map_err(|error| StartError::Client {
             detail: error.to_string(),
         })
+}
+
+/// Asks until there is an answer, and hears between two attempts what the client says of its connections: its errors are
+/// mere codes. Where nothing will change by itself, such as after a wrong password, it does not wait any longer.
+pub(crate) fn ask<T>(
+    client: &BaseConsumer<ReaderContext>,
+    deadline: Instant,
+    mut once: impl FnMut(Duration) -> KafkaResult<T>,
+) -> Result<T, ReadError> {
+    let mut slice = FIRST_SLICE;
+    let mut hopeless: Option<Instant> = None;
+    listen(client, Duration::ZERO);
+    loop {
+        let remaining = deadline.saturating_duration_since(clock::now());
+        let error = match once(slice.min(remaining)) {
+            Ok(answer) => {
+                listen(client, Duration::ZERO);
+                client.context().forget_failure();
+                return Ok(answer);
+            }
+            Err(error) if is_silence(&error) => error,
+            Err(error) => return Err(unreachable(&error)),
+        };
+        slice *= 2;
+        listen(client, LISTEN);
+        let failure = client.context().failure();
+        let now = clock::now();
+        let stays = failure
+            .as_deref()
+            .and_then(Diagnosis::of)
+            .is_some_and(|one| one.stays());
+        let since = hopeless.get_or_insert(now);
+        let given_up = stays && now.duration_since(*since) >= OTHERS_FIRST;
+        if !stays {
+            hopeless = None;
+        }
+        if now >= deadline || given_up {
+            let detail = failure.map_or_else(
+                || error.to_string(),
+                |words| client.context().complete(words),
+            );
+            return Err(ReadError::Unreachable { detail });
+        }
+    }
+}
+
+/// Whether nobody has answered yet.
+fn is_silence(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            Code::BrokerTransportFailure
+                | Code::AllBrokersDown
+                | Code::OperationTimedOut
+                | Code::RequestTimedOut
+                | Code::TimedOutQueue
+                | Code::Authentication
+                | Code::SSL
+        )
+    )
+}
+
+/// Takes the messages that the client has queued meanwhile: nobody else does, and they would pile up.
+fn listen(client: &BaseConsumer<ReaderContext>, patience: Duration) {
+    for _ in 0..LISTEN_TIMES {
+        if client.poll(patience).is_none() {
+            return;
+        }
+    }
 }
 
 pub(crate) fn unreachable(error: &KafkaError) -> ReadError {
@@ -71,6 +158,22 @@ impl ReaderContext {
         *self.lock() = None;
     }
 
+    /// These words as a sentence, with the verdict on a certificate if one was not accepted.
+    fn complete(&self, words: String) -> String {
+        let verdict = match diagnosis::unverified(&words) {
+            Some(address) => self.trust.verdict_on(address),
+            None if Diagnosis::of(&words) == Some(Diagnosis::OwnCertificate) => {
+                self.trust.own_expired()
+            }
+            None => None,
+        };
+        let words = match verdict {
+            Some(verdict) => format!("{words} [{verdict}]"),
+            None => words,
+        };
+        diagnosis::plain(&words).into_owned()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Option<String>> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -87,7 +190,9 @@ impl ClientContext for ReaderContext {
 
     fn error(&self, error: KafkaError, reason: &str) {
         let text = format!("{error}: {reason}");
-        self.log.line(RDKafkaLogLevel::Warning, "READER", &text);
+        if Diagnosis::of(reason).is_none() {
+            self.log.line(RDKafkaLogLevel::Warning, "READER", &text);
+        }
     }
 }
 

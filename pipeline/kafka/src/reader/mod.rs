@@ -18,7 +18,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::{Offset as ClientOffset, TopicPartitionList};
 
-use self::client::{ReaderContext, assigning_client, reading_client, unreachable};
+use self::client::{ReaderContext, ask, assigning_client, reading_client, unreachable};
 use self::topics::partition_count;
 use crate::client::convert;
 use crate::clock;
@@ -242,10 +242,10 @@ pub(crate) fn watermarks_of(
     partition: &TopicPartition,
     deadline: Instant,
 ) -> Result<Watermarks, ReadError> {
-    let remaining = deadline.saturating_duration_since(clock::now());
-    let (low, high) = client
-        .fetch_watermarks(partition.topic.as_str(), partition.partition.0, remaining)
-        .map_err(|error| unreachable(&error))?;
+    let (topic, number) = (partition.topic.as_str(), partition.partition.0);
+    let (low, high) = ask(client, deadline, |timeout| {
+        client.fetch_watermarks(topic, number, timeout)
+    })?;
     Ok(Watermarks {
         low: Offset(low),
         high: Offset(high),

@@ -6,18 +6,14 @@ use std::time::{Duration, Instant};
 
 use ingest_model::record::Topic;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::metadata::Metadata;
 use rdkafka::types::RDKafkaRespErr;
 
-use super::client::{ReaderContext, reading_client, unreachable};
+use super::client::{ReaderContext, ask, reading_client};
 use crate::clock;
 use crate::error::{ReadError, StartError};
 use crate::settings::KafkaSettings;
-
-/// How long to wait for each message of the client after a query, and for how many messages at most.
-const LISTEN: Duration = Duration::from_millis(20);
-const LISTEN_TIMES: usize = 50;
 
 /// The partition counts of all consumed topics. Blocks: not for an async task.
 ///
@@ -69,32 +65,12 @@ impl TopicLook {
         let deadline = clock::now() + timeout;
         let mut found = BTreeMap::new();
         for topic in topics {
-            let metadata =
-                metadata_of(&self.client, topic, deadline).map_err(|error| self.why(&error))?;
-            match count_in(&metadata, topic) {
+            match partition_count(&self.client, topic, deadline) {
                 Err(ReadError::Unreachable { detail }) => return Err(detail),
                 answer => drop(found.insert(topic.clone(), answer)),
             }
         }
-        self.listen();
-        self.client.context().forget_failure();
         Ok(found)
-    }
-
-    /// Why no broker answers. The error itself is a mere code.
-    fn why(&self, error: &KafkaError) -> String {
-        self.listen();
-        let failure = self.client.context().failure();
-        failure.unwrap_or_else(|| error.to_string())
-    }
-
-    /// Takes the messages that the client has queued meanwhile: nobody else does, and they would pile up.
-    fn listen(&self) {
-        for _ in 0..LISTEN_TIMES {
-            if self.client.poll(LISTEN).is_none() {
-                return;
-            }
-        }
     }
 }
 
@@ -122,22 +98,15 @@ pub fn fetch_partition_counts_of(
     Ok(counts)
 }
 
-pub(crate) fn partition_count<C: rdkafka::consumer::ConsumerContext>(
-    client: &BaseConsumer<C>,
+pub(crate) fn partition_count(
+    client: &BaseConsumer<ReaderContext>,
     topic: &Topic,
     deadline: Instant,
 ) -> Result<usize, ReadError> {
-    let metadata = metadata_of(client, topic, deadline).map_err(|error| unreachable(&error))?;
+    let metadata = ask(client, deadline, |timeout| {
+        client.fetch_metadata(Some(topic.as_str()), timeout)
+    })?;
     count_in(&metadata, topic)
-}
-
-fn metadata_of<C: rdkafka::consumer::ConsumerContext>(
-    client: &BaseConsumer<C>,
-    topic: &Topic,
-    deadline: Instant,
-) -> Result<Metadata, KafkaError> {
-    let remaining = deadline.saturating_duration_since(clock::now());
-    client.fetch_metadata(Some(topic.as_str()), remaining)
 }
 
 fn count_in(metadata: &Metadata, topic: &Topic) -> Result<usize, ReadError> {

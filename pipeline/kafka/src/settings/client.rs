@@ -7,6 +7,7 @@ use rdkafka::config::RDKafkaLogLevel;
 
 use super::fetch::FetchLimits;
 use super::options::{KafkaOptions, group_protocol_is_consumer};
+use super::security::Protocol;
 use crate::client::topic_ids::DEBUG_CONTEXT;
 
 /// How often the partition counts of the topics are refreshed.
@@ -19,9 +20,9 @@ const MESSAGE_BYTES_DEFAULT: usize = 1_000_000;
 /// refuses it.
 const PRODUCED_BYTES_MAX: usize = 100_000_000;
 /// The group's consumer.
-pub(super) fn consumer(options: &KafkaOptions) -> ClientConfig {
+pub(super) fn consumer(options: &KafkaOptions, protocol: Protocol) -> ClientConfig {
     let limits = FetchLimits::of(options.prefetch);
-    let mut config = base(options);
+    let mut config = base(options, protocol);
     if !group_protocol_is_consumer(&options.properties) {
         config.set("partition.assignment.strategy", "cooperative-sticky");
     }
@@ -75,8 +76,8 @@ pub(super) fn consumer(options: &KafkaOptions) -> ClientConfig {
 }
 
 /// The producer of dead letters and of everything else that must not be lost.
-pub(super) fn producer(options: &KafkaOptions) -> ClientConfig {
-    let mut config = base(options);
+pub(super) fn producer(options: &KafkaOptions, protocol: Protocol) -> ClientConfig {
+    let mut config = base(options, protocol);
     config
         .set("message.max.bytes", PRODUCED_BYTES_MAX.to_string())
         .set("compression.type", "zstd")
@@ -97,8 +98,8 @@ pub(super) fn producer(options: &KafkaOptions) -> ClientConfig {
 }
 
 /// A consumer outside any group: reads topics, partition counts and offsets.
-pub(super) fn reader(options: &KafkaOptions) -> ClientConfig {
-    let mut config = consumer(options);
+pub(super) fn reader(options: &KafkaOptions, protocol: Protocol) -> ClientConfig {
+    let mut config = consumer(options, protocol);
     for property in [
         "group.id",
         "group.instance.id",
@@ -118,7 +119,7 @@ pub(super) fn reader(options: &KafkaOptions) -> ClientConfig {
     config
 }
 
-fn base(options: &KafkaOptions) -> ClientConfig {
+fn base(options: &KafkaOptions, protocol: Protocol) -> ClientConfig {
     let mut config = ClientConfig::new();
     config
         .set("bootstrap.servers", &options.brokers)
@@ -126,7 +127,12 @@ fn base(options: &KafkaOptions) -> ClientConfig {
         // A commit that reaches no broker fails after about twice this time, so that a drain can go on.
         .set("socket.timeout.ms", "10000")
         // A broker that comes back is found within this time.
-        .set("reconnect.backoff.max.ms", "2000");
+        .set("reconnect.backoff.max.ms", "2000")
+        .set("security.protocol", protocol.as_str());
+    if protocol.is_tls() && !options.properties.contains_key("ssl.ca.pem") {
+        // The library that is built in would look for authorities where it was built.
+        config.set("ssl.ca.location", "probe");
+    }
     config
 }
 

@@ -22,12 +22,14 @@ mod client;
 mod fetch;
 mod options;
 mod refused;
+pub mod security;
 #[cfg(test)]
 mod tests;
 
 pub use self::client::TOPOLOGY_INTERVAL;
 use self::options::group_protocol_is_consumer;
 pub use self::options::{KafkaOptions, Prefetch};
+use self::security::{Connection, Protocol};
 
 /// The longest name that Kafka allows a topic.
 const TOPIC_NAME_MAX: usize = 249;
@@ -56,6 +58,38 @@ impl KafkaSettings {
     /// # Errors
     /// Names the setting or raw property that cannot be used, with the reason and what to do.
     pub fn try_new(options: KafkaOptions) -> Result<Self, SettingsError> {
+        let known = options.properties.iter();
+        let known = known.map(|(name, value)| (name.clone(), Some(value.clone())));
+        let connection = Connection::of(&options.brokers, &known.collect());
+        // Whatever is wrong with a single setting is the better message.
+        let settings = Self::apart(
+            options,
+            connection
+                .as_ref()
+                .map_or(Protocol::Plaintext, |one| one.protocol),
+        )?;
+        connection.map(|_| settings)
+    }
+
+    /// Checks a raw property on its own: whether it may be set at all, and whether its value is legal.
+    ///
+    /// # Errors
+    /// As [`Self::try_new`], for that property.
+    pub fn check_property(name: &str, value: &str) -> Result<(), SettingsError> {
+        let mut options = KafkaOptions::new("localhost:9092", "g", &["t"], "d");
+        options.properties.insert(name.to_owned(), value.to_owned());
+        Self::apart(options, Protocol::Plaintext).map(drop)
+    }
+
+    /// Checks everything except how connections are secured, which depends on secrets, too.
+    ///
+    /// # Errors
+    /// As [`Self::try_new`].
+    pub fn check_apart(options: KafkaOptions) -> Result<(), SettingsError> {
+        Self::apart(options, Protocol::Plaintext).map(drop)
+    }
+
+    fn apart(options: KafkaOptions, protocol: Protocol) -> Result<Self, SettingsError> {
         check_brokers(&options.brokers)?;
         not_blank("group", &options.group)?;
         not_blank("client_id", &options.client_id)?;
@@ -66,9 +100,9 @@ impl KafkaSettings {
         check_prefetch(options.prefetch)?;
         refused::check(&options)?;
 
-        let consumer = client::consumer(&options);
-        let producer = client::producer(&options);
-        let reader = client::reader(&options);
+        let consumer = client::consumer(&options, protocol);
+        let producer = client::producer(&options, protocol);
+        let reader = client::reader(&options, protocol);
         for config in [&consumer, &producer, &reader] {
             ask::ask(config)?;
         }
@@ -195,7 +229,7 @@ fn check_brokers(brokers: &str) -> Result<(), SettingsError> {
         // The client accepts a security protocol in front of the address.
         let address = match broker.split_once("://") {
             None => broker,
-            Some((protocol, address)) if is_security_protocol(protocol) => address,
+            Some((protocol, address)) if Protocol::named(protocol).is_some() => address,
             Some((protocol, _)) => {
                 return Err(invalid(
                     "brokers",
@@ -214,12 +248,6 @@ fn check_brokers(brokers: &str) -> Result<(), SettingsError> {
         }
     }
     Ok(())
-}
-
-fn is_security_protocol(name: &str) -> bool {
-    ["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"]
-        .iter()
-        .any(|protocol| name.eq_ignore_ascii_case(protocol))
 }
 
 fn check_topics(options: &KafkaOptions) -> Result<Vec<Topic>, SettingsError> {

@@ -27,6 +27,14 @@ impl StateProducer {
         })
     }
 
+    /// Goes on with these settings, once the batches under way have ended; see [`RecordProducer::renew`].
+    ///
+    /// # Errors
+    /// The client refuses the settings, and the old ones stay.
+    pub async fn renew(&self, settings: &KafkaSettings) -> Result<(), StartError> {
+        self.producer.renew(settings).await
+    }
+
     /// Writes a batch, in its order, to one partition.
     ///
     /// # Errors

@@ -24,6 +24,7 @@ use super::mappings::test::tests;
 use super::output::Output;
 use super::provision::needed::klasses;
 use crate::clock::Clock;
+use crate::config::settings::LOCATIONS;
 use crate::config::{Examined, Faults, KeyedBy, PropertyValue, Settings};
 use crate::observe::words::plural;
 
@@ -129,6 +130,16 @@ fn offline(settings: &Settings) -> Vec<Finding> {
             "use https, unless this is a simulator in a private network",
         ));
     }
+    let doubts = settings
+        .kafka
+        .connection()
+        .map(|connection| connection.doubts);
+    for doubt in doubts.unwrap_or_default() {
+        findings.push(Finding::warning(
+            format!("kafka: {}", doubt.problem),
+            doubt.way_out,
+        ));
+    }
     if let Err(error) = settings.kustomer.token.read() {
         let text = format!("kustomer.token: {:#}", anyhow::Error::from(error));
         findings.push(Finding::warning(
@@ -197,21 +208,11 @@ fn nobody_named(pipeline: &Pipeline) -> Vec<Finding> {
         .collect()
 }
 
-/// Raw properties that name files. `ssl.ca.location` may be a folder, or the word `probe` for the usual places.
-const FILES: [&str; 6] = [
-    "ssl.ca.location",
-    "ssl.certificate.location",
-    "ssl.key.location",
-    "ssl.crl.location",
-    "ssl.keystore.location",
-    "ssl.engine.location",
-];
-
 /// Files of the client that do not exist: the client would notice only when it is created.
 fn missing_files(settings: &Settings) -> impl Iterator<Item = Finding> {
     let named = settings.kafka.properties.iter();
     named.filter_map(|(property, value)| {
-        let is_file = FILES.contains(&property.as_str());
+        let is_file = LOCATIONS.contains(&property.as_str());
         let path = value.read().ok().filter(|_| is_file)?;
         let is_there = path == "probe" || std::fs::exists(&path).unwrap_or(false);
         (!is_there).then(|| {

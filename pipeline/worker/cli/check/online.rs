@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use ingest_kafka::ReadError;
+use ingest_kafka::diagnosis::Diagnosis;
 use ingest_kafka::reader::topics::fetch_partition_counts_of;
 use ingest_kafka::state::inspect;
 use ingest_kustomer::{Client, ClientSettings, Need, TokenError};
@@ -22,7 +23,7 @@ use crate::cli::provision::needed::{
 };
 use crate::cli::provision::organisation::{existing_klasses, known_attributes};
 use crate::config::Settings;
-use crate::observe::advice::{Places, what_to_do};
+use crate::observe::advice::{Places, away, what_to_do};
 use crate::observe::words::plural;
 use crate::pump::judge_state_topic;
 
@@ -294,6 +295,9 @@ fn unreadable(places: &Places, error: &ReadError) -> Finding {
         ReadError::NotAuthorized { topic } => places
             .for_topic(topic.as_str(), TroubleKind::NotAuthorized)
             .unwrap_or_default(),
+        ReadError::Unreachable { detail } if Diagnosis::of(detail).is_some() => {
+            away(detail).to_owned()
+        }
         ReadError::Unreachable { .. } | ReadError::Start(_) => format!(
             "are {} the right brokers, and can they be reached from here?",
             places.brokers

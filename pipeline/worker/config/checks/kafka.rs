@@ -306,10 +306,8 @@ impl Checker<'_> {
             RawProperty::Plain(scalar) => {
                 let value = scalar.to_string();
                 // Each on its own, so that every faulty property is reported.
-                let mut options = KafkaOptions::new("localhost:9092", "g", &["t"], "d");
-                options.properties.insert(name.to_owned(), value.clone());
-                match ingest_kafka::KafkaSettings::try_new(options) {
-                    Ok(_) => Some(PropertyValue::Plain(value)),
+                match ingest_kafka::KafkaSettings::check_property(name, &value) {
+                    Ok(()) => Some(PropertyValue::Plain(value)),
                     Err(error) => {
                         let (problem, way_out) = explain(&error);
                         self.fault(raw.spot, &key, &problem, &way_out);
@@ -346,14 +344,7 @@ impl Checker<'_> {
         settings: &KafkaSettings,
         budget: Option<BudgetSettings>,
     ) -> bool {
-        let plain = settings
-            .properties
-            .iter()
-            .filter_map(|(name, value)| match value {
-                PropertyValue::Plain(value) => Some((name.clone(), value.clone())),
-                PropertyValue::Secret(_) => None,
-            });
-        let Err(error) = settings.client_settings(plain.collect(), None, budget) else {
+        let Err(error) = settings.without_secrets(budget) else {
             return true;
         };
         let (leaf, key) = match &error {
@@ -373,8 +364,14 @@ impl Checker<'_> {
             SettingsError::SessionTooLong { .. } => (&raw.session_timeout, "session_timeout"),
             SettingsError::Refused { property, .. }
             | SettingsError::Unknown { property }
-            | SettingsError::Value { property, .. } => {
-                let found = raw.properties.iter().find(|p| p.key == *property);
+            | SettingsError::Value { property, .. }
+            | SettingsError::Insecure { property, .. } => {
+                // What is missing belongs to the others of its kind.
+                let find =
+                    |wanted: &dyn Fn(&str) -> bool| raw.properties.iter().find(|p| wanted(&p.key));
+                let kind = property.split('.').next().unwrap_or_default();
+                let found = find(&|key| key == property);
+                let found = found.or_else(|| find(&|key| key.split('.').next() == Some(kind)));
                 let spot = found.map_or(raw.place.spot, |p| p.spot);
                 let (problem, way_out) = explain(&error);
                 self.fault(
@@ -412,6 +409,9 @@ fn explain(error: &SettingsError) -> (String, String) {
     match error {
         SettingsError::Invalid { problem, .. } => (problem.clone(), String::new()),
         SettingsError::Refused { reason, .. } => ("cannot be set here".to_owned(), reason.clone()),
+        SettingsError::Insecure {
+            problem, way_out, ..
+        } => (problem.clone(), way_out.clone()),
         SettingsError::Unknown { .. } => (
             "is not a setting of the Kafka client".to_owned(),
             "check the spelling against librdkafka's list of configuration properties".to_owned(),

@@ -200,6 +200,8 @@ catalog! {
         "What became of the API key in its place: replaced by another one, or refused, not answered for or not readable; the last three count once for each key.";
     source_errors: IntCounterVec, "kafka_errors_total", [SourceError],
         "Errors that the Kafka client handles by itself.";
+    credentials_renewed: IntCounterVec, "kafka_credentials_renewed_total", [Renewal],
+        "How often files with credentials for the brokers had changed and were taken, or could not be used and were tried again.";
     prefetched_records: GaugeVec, "prefetched_records", [],
         "Records that wait inside the Kafka client.";
     prefetched_bytes: GaugeVec, "prefetched_bytes", [],

@@ -42,6 +42,29 @@ impl RecordingCause {
     }
 }
 
+/// What became of credentials that had changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Renewal {
+    /// They are in use.
+    Renewed,
+    /// They cannot be used, and the old ones stay in use.
+    Refused,
+}
+
+impl Renewal {
+    /// Every value.
+    pub const ALL: &'static [Self] = &[Self::Renewed, Self::Refused];
+
+    /// The label in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Renewed => "renewed",
+            Self::Refused => "refused",
+        }
+    }
+}
+
 /// A label of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Label {
@@ -121,6 +144,8 @@ pub enum Label {
     Invariant,
     /// The state of the backlog.
     DrainState,
+    /// What became of credentials that had changed.
+    Renewal,
 }
 
 /// The start from which a delay is counted.
@@ -265,6 +290,7 @@ impl Label {
             Self::Fallback => "fallback",
             Self::Invariant => "id",
             Self::DrainState => "state",
+            Self::Renewal => "outcome",
         }
     }
 
@@ -323,6 +349,7 @@ impl Label {
             Self::Invariant => all(Invariant::ALL, Invariant::as_str),
             Self::RecordingCause => all(RecordingCause::ALL, RecordingCause::as_str),
             Self::DrainState => all(&DrainState::ALL, DrainState::as_str),
+            Self::Renewal => all(Renewal::ALL, Renewal::as_str),
         })
     }
 }

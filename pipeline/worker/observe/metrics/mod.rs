@@ -22,7 +22,7 @@ use prometheus::{GaugeVec, Histogram, IntCounter, Registry, TextEncoder};
 use self::catalog::Families;
 use self::labels::{
     ACCEPTED, AdminAction, AdminResult, EMITTED, Fallback, KeyResult, REJECTED, RecordingCause,
-    SKIPPED,
+    Renewal, SKIPPED,
 };
 use crate::observe::account::Figures;
 use crate::observe::breaks::Cause;
@@ -189,6 +189,12 @@ impl Metrics {
     pub fn key(&self, result: KeyResult) {
         let label = [result.as_str()];
         self.families.key_changes.with_label_values(&label).inc();
+    }
+
+    /// Credentials for the brokers had changed.
+    pub fn credentials_renewed(&self, outcome: Renewal) {
+        let counter = &self.families.credentials_renewed;
+        counter.with_label_values(&[outcome.as_str()]).inc();
     }
 
     /// The reading of a partition did not continue at its position.

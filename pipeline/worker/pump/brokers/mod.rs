@@ -1,6 +1,7 @@
 //! Checks every few seconds whether the brokers answer and whether the configured topics exist. The consumer cannot tell:
 //! it says nothing about topics that it does not read, nor about brokers that fall silent.
 
+mod renewal;
 mod status;
 
 use std::collections::BTreeMap;
@@ -13,10 +14,16 @@ use ingest_kafka::{KafkaSettings, ReadError};
 use ingest_model::record::Topic;
 use ingest_model::trouble::TroubleKind;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
-pub use self::status::{BrokersView, KafkaStatus, TopicProblem, TopicTrouble};
+pub use self::renewal::KafkaRenewal;
+pub(super) use self::renewal::{Clients, Quick};
+pub use self::status::{
+    BrokersView, Credentials, CredentialsStatus, KafkaStatus, TopicProblem, TopicTrouble,
+};
 use crate::clock::Clock;
-use crate::observe::advice::{AWAY, Places};
+use crate::observe::Observer;
+use crate::observe::advice::{Places, away};
 
 /// Pause between two checks.
 const INTERVAL: Duration = Duration::from_secs(3);
@@ -46,6 +53,23 @@ pub(super) fn configured(
     let state = kafka.options().state_topic.as_deref();
     let state = state.map(|name| (Topic::new(name), "state.topic"));
     inputs.chain(letters).chain(hold).chain(state).collect()
+}
+
+/// Watches the brokers and, where there are any, the files with credentials for them.
+pub(super) fn watch(
+    watching: &mut JoinSet<()>,
+    watch: Watch,
+    live: watch::Receiver<KafkaSettings>,
+    renewal: Option<(KafkaRenewal, Clients)>,
+    observer: &Observer,
+) -> watch::Receiver<BrokersView> {
+    let (views, seen) = watch::channel(BrokersView::default());
+    let views = Arc::new(views);
+    watching.spawn(watch.look_on(live, Arc::clone(&views)));
+    if let Some((renewal, clients)) = renewal {
+        watching.spawn(renewal.keep(clients, views, observer.clone()));
+    }
+    seen
 }
 
 /// Watches the brokers, and reports what is wrong.
@@ -98,20 +122,28 @@ impl Watch {
     /// Checks until nobody listens any more.
     pub(super) async fn look_on(
         mut self,
-        settings: KafkaSettings,
-        views: watch::Sender<BrokersView>,
+        mut settings: watch::Receiver<KafkaSettings>,
+        views: Arc<watch::Sender<BrokersView>>,
     ) {
-        let look = match TopicLook::new(&settings) {
-            Ok(look) => Arc::new(look),
+        let made = |settings: &KafkaSettings| match TopicLook::new(settings) {
+            Ok(look) => Some(Arc::new(look)),
             Err(error) => {
                 tracing::warn!(%error, "the brokers are not being watched");
-                return;
+                None
             }
+        };
+        let first = settings.borrow_and_update().clone();
+        let Some(mut look) = made(&first) else {
+            return;
         };
         let names: Arc<[Topic]> = self.topics.iter().map(|(topic, _)| topic.clone()).collect();
         let mut missed: BTreeMap<Topic, u32> = BTreeMap::new();
         loop {
             let begun = Clock.now();
+            if settings.has_changed().unwrap_or(false) {
+                let renewed = settings.borrow_and_update().clone();
+                look = made(&renewed).unwrap_or(look);
+            }
             let (asked, names) = (Arc::clone(&look), Arc::clone(&names));
             let looked = tokio::task::spawn_blocking(move || asked.look(&names, PATIENCE)).await;
             let mut view = views.borrow().clone();
@@ -129,8 +161,12 @@ impl Watch {
                 }
             }
             let wrong = view.away.is_some() || !missed.is_empty();
-            self.tell(&views.borrow(), &view, Clock.now());
-            views.send_replace(view);
+            let before = views.borrow().clone();
+            self.tell(&before, &view, Clock.now());
+            views.send_modify(|current| {
+                current.away = view.away;
+                current.topics = view.topics;
+            });
             if views.is_closed() {
                 return;
             }
@@ -144,7 +180,12 @@ impl Watch {
         if let Some(seconds) = status.away_for_seconds.filter(|_| !self.told_away) {
             self.told_away = true;
             let because = status.away_because.as_deref().unwrap_or_default();
-            tracing::error!(seconds, because, what_to_do = AWAY, "no broker answers");
+            tracing::error!(
+                seconds,
+                because,
+                what_to_do = away(because),
+                "no broker answers"
+            );
         } else if view.away.is_none() && std::mem::take(&mut self.told_away) {
             tracing::info!("the brokers answer again");
         }
@@ -180,7 +221,7 @@ mod tests {
         let here = BrokersView::default();
         let away = BrokersView {
             away: Some((now, "no route".to_owned())),
-            topics: Vec::new(),
+            ..BrokersView::default()
         };
         let mut told = |before: &BrokersView, view: &BrokersView, after: u64| {
             watch.tell(before, view, now + Duration::from_secs(after));

@@ -7,7 +7,7 @@ use ingest_model::record::Topic;
 use ingest_model::trouble::{Trouble, TroubleKind};
 use serde::Serialize;
 
-use crate::observe::advice::{AWAY, Places};
+use crate::observe::advice::{Places, away};
 
 /// Brokers that are silent for less are not reported: if one restarts, another has taken over its work by then.
 const GRACE: Duration = Duration::from_secs(5);
@@ -19,6 +19,19 @@ pub struct BrokersView {
     pub away: Option<(Instant, String)>,
     /// Configured topics that cannot be used.
     pub topics: Vec<TopicTrouble>,
+    /// What has become of the credentials; `None` until they were looked at, or if they are in no file.
+    pub credentials: Option<Credentials>,
+}
+
+/// What has become of the credentials since the start.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Credentials {
+    /// How often they were renewed, and when last.
+    pub renewed: u64,
+    /// When they were renewed last.
+    pub at: Option<Instant>,
+    /// Why those in the files are not in use.
+    pub kept: Option<String>,
 }
 
 /// A configured topic that cannot be used.
@@ -41,6 +54,19 @@ pub struct KafkaStatus {
     pub away_because: Option<String>,
     /// Configured topics that cannot be used.
     pub topics: Vec<TopicProblem>,
+    /// What has become of the credentials; `null` if they are in no file.
+    pub credentials: Option<CredentialsStatus>,
+}
+
+/// What has become of the credentials since the start.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct CredentialsStatus {
+    /// How often they were renewed.
+    pub renewed: u64,
+    /// How long ago they were renewed last.
+    pub renewed_seconds_ago: Option<u64>,
+    /// Why those in the files are not in use; `null` if they are.
+    pub kept_because: Option<String>,
 }
 
 /// A configured topic that cannot be used.
@@ -80,6 +106,13 @@ impl KafkaStatus {
                         .unwrap_or_default(),
                 })
                 .collect(),
+            credentials: view.credentials.as_ref().map(|seen| CredentialsStatus {
+                renewed: seen.renewed,
+                renewed_seconds_ago: seen
+                    .at
+                    .map(|at| now.saturating_duration_since(at).as_secs()),
+                kept_because: seen.kept.clone(),
+            }),
         }
     }
 
@@ -87,9 +120,10 @@ impl KafkaStatus {
     pub(crate) fn causes(&self) -> Vec<String> {
         let mut causes = Vec::new();
         if let Some(seconds) = self.away_for_seconds {
+            let because = self.away_because.as_deref().unwrap_or_default();
             causes.push(format!(
-                "brokers: no answer for {seconds} s: {}; {AWAY}",
-                self.away_because.as_deref().unwrap_or_default()
+                "brokers: no answer for {seconds} s: {because}; {}",
+                away(because)
             ));
         }
         for one in &self.topics {

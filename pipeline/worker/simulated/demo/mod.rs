@@ -186,6 +186,7 @@ fn parts(
         },
     );
     Ok(PumpParts {
+        renewal: None,
         registry: None,
         kafka: kafka.clone(),
         dead_letter_topic: Topic::new(DEAD_LETTERS),

@@ -308,6 +308,12 @@ impl Partitions {
             .is_some_and(|held| held.state == State::Active && held.paused)
     }
 
+    /// All partitions.
+    pub(super) fn all(&self) -> Vec<TopicPartition> {
+        let all = self.iter();
+        all.map(|(topic, number, _)| named(topic, number)).collect()
+    }
+
     /// The partitions that deliver or are paused.
     pub(super) fn active(&self) -> Vec<TopicPartition> {
         self.iter()

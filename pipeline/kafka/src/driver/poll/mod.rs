@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -14,17 +14,20 @@ use rdkafka::message::Message;
 
 use super::channel::Outbox;
 use super::commits::Commits;
-use super::offsets::{self, Answer, Task};
+use super::member::{Member, Order, Renewal, join};
+use super::offsets::{Answer, Task};
 use super::partitions::Partitions;
 use crate::client::context::SourceContext;
 use crate::client::convert;
 use crate::clock;
 use crate::error::StartError;
 use crate::port::{SourceCommand, SourceErrorKind, SourceEvent};
+use crate::settings::KafkaSettings;
 
 mod committing;
 mod lives;
 mod rebalance;
+mod renewal;
 mod report;
 
 /// How long a poll waits for something, and so how long a command may have to wait.
@@ -39,13 +42,18 @@ const RECORDS_PER_TURN: usize = 256;
 const READ_AGAIN: Duration = Duration::from_millis(500);
 /// How long a stop waits for commits to be answered, and then for the last events to be received.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
+/// How long leaving the group may take at least.
+const LEAVE_AT_LEAST: Duration = Duration::from_secs(1);
 /// At most one error of a kind is reported in this time.
 const ERROR_INTERVAL: Duration = Duration::from_secs(10);
+/// The same for an error in the same words.
+const REPEAT_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The state of the poll thread; owned by it alone.
 pub(super) struct Driver {
+    settings: KafkaSettings,
     consumer: Arc<BaseConsumer<SourceContext>>,
-    commands: Receiver<SourceCommand>,
+    orders: Receiver<Order>,
     outbox: Outbox,
     drain_deadline: Duration,
     /// `group.protocol: consumer`.
@@ -70,7 +78,16 @@ pub(super) struct Driver {
     /// All partitions are paused because the channel was full.
     throttled: bool,
     stopping: Option<Instant>,
-    errors: BTreeMap<SourceErrorKind, (Instant, u64)>,
+    /// The consumer is to be made anew when it is drained.
+    renewal: Option<Box<Renewal>>,
+    errors: BTreeMap<SourceErrorKind, Told>,
+}
+
+/// The last report of an error of some kind.
+struct Told {
+    at: Instant,
+    suppressed: u64,
+    detail: String,
 }
 
 /// However the poll thread ends, even by a panic, revocations are answered immediately from then on. Otherwise dropping
@@ -87,34 +104,28 @@ impl Drop for CloseOnEnd {
 
 impl Driver {
     pub(super) fn new(
-        consumer: Arc<BaseConsumer<SourceContext>>,
-        commands: Receiver<SourceCommand>,
+        settings: KafkaSettings,
+        orders: Receiver<Order>,
         outbox: Outbox,
-        drain_deadline: Duration,
-        start_paused: bool,
-        consumer_protocol: bool,
-        reads_from_end: bool,
     ) -> Result<Self, StartError> {
-        let (tasks, task_receiver) = mpsc::channel();
-        let (answer_sender, answers) = mpsc::channel();
-        let shared = Arc::clone(&consumer);
-        let offsets_thread = std::thread::Builder::new()
-            .name("kafka-offsets".to_owned())
-            .spawn(move || offsets::work(&shared, &task_receiver, &answer_sender))
-            .map_err(|error| StartError::Thread {
-                detail: error.to_string(),
-            })?;
-        Ok(Self {
+        let Member {
             consumer,
-            commands,
-            outbox,
-            drain_deadline,
-            consumer_protocol,
-            reads_from_end,
             tasks,
             answers,
             offsets_thread,
-            partitions: Partitions::new(start_paused),
+        } = Member::new(&settings)?;
+        join(&consumer, &settings)?;
+        Ok(Self {
+            consumer,
+            orders,
+            outbox,
+            drain_deadline: settings.drain_deadline(),
+            consumer_protocol: settings.session_timeout().is_none(),
+            reads_from_end: settings.reads_from_end(),
+            tasks,
+            answers,
+            offsets_thread,
+            partitions: Partitions::new(settings.options().state_topic.is_some()),
             commits: Commits::default(),
             read_again: None,
             ends: BTreeMap::new(),
@@ -123,15 +134,30 @@ impl Driver {
             full_since: None,
             throttled: false,
             stopping: None,
+            renewal: None,
             errors: BTreeMap::new(),
+            settings,
         })
     }
 
     /// Polls until the stop is complete.
     pub(super) fn run(mut self) {
-        let _closing = CloseOnEnd(Arc::clone(self.consumer.context()));
-        while !self.may_close() {
-            self.take_commands();
+        loop {
+            let closing = CloseOnEnd(Arc::clone(self.consumer.context()));
+            self.work();
+            if self.may_close() {
+                self.close();
+                return;
+            }
+            drop(closing);
+            self.renew();
+        }
+    }
+
+    /// Polls until the consumer may be closed, to end or to be made anew.
+    fn work(&mut self) {
+        while !self.may_close() && !self.may_renew() {
+            self.take_orders();
             self.take_answers();
             self.begin_again();
             self.report_statistics();
@@ -149,7 +175,6 @@ impl Driver {
                 }
             }
         }
-        self.close();
     }
 
     // --- records ---
@@ -275,10 +300,11 @@ impl Driver {
 
     // --- commands ---
 
-    fn take_commands(&mut self) {
+    fn take_orders(&mut self) {
         loop {
-            match self.commands.try_recv() {
-                Ok(command) => self.obey(command),
+            match self.orders.try_recv() {
+                Ok(Order::Obey(command)) => self.obey(command),
+                Ok(Order::Renew(renewal)) => self.begin_renewal(renewal),
                 Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Disconnected) => {
                     self.stop();
@@ -352,33 +378,10 @@ impl Driver {
             partitions,
             ..
         } = self;
-        let context = Arc::clone(consumer.context());
-        context.set_closing();
-        let at_least = clock::now() + Duration::from_secs(1);
+        let at_least = clock::now() + LEAVE_AT_LEAST;
         let deadline = stopping.map_or(at_least, |deadline| deadline.max(at_least));
-        if partitions.revocation_deadline().is_some() {
-            // An open revocation is answered only after the close has begun. If answered before, it sends the client into
-            // the group's next rebalance, and leaving has to wait for that (and is given up after five seconds).
-            if let Err(error) = consumer.close_queue() {
-                tracing::debug!(%error, "the consumer could not be closed early");
-            }
-            context.hand_back(&consumer);
-            while !consumer.closed() && clock::now() < deadline {
-                drop(consumer.poll(IDLE_POLL));
-            }
-        }
-        drop(tasks);
-        // Wait for a commit that hangs, so that this thread owns the consumer last: dropping it leaves the group, which
-        // needs polling.
-        while !offsets_thread.is_finished() && clock::now() < deadline {
-            drop(consumer.poll(IDLE_POLL));
-        }
-        if offsets_thread.is_finished() {
-            drop(offsets_thread.join());
-        } else {
-            tracing::warn!("a commit still hangs; the group is left when it returns");
-        }
-        drop(consumer);
+        let revoking = partitions.revocation_deadline().is_some();
+        leave(consumer, tasks, offsets_thread, revoking, deadline);
         outbox.event(SourceEvent::Stopped);
         let deadline = clock::now() + STOP_PATIENCE;
         while !outbox.is_flushed() && !outbox.is_closed() && clock::now() < deadline {
@@ -386,4 +389,39 @@ impl Driver {
             outbox.flush();
         }
     }
+}
+
+/// Leaves the group, and ends the thread that commits.
+fn leave(
+    consumer: Arc<BaseConsumer<SourceContext>>,
+    tasks: Sender<Task>,
+    offsets_thread: JoinHandle<()>,
+    revoking: bool,
+    deadline: Instant,
+) {
+    let context = Arc::clone(consumer.context());
+    context.set_closing();
+    if revoking {
+        // An open revocation is answered only after the close has begun. If answered before, it sends the client into
+        // the group's next rebalance, and leaving has to wait for that (and is given up after five seconds).
+        if let Err(error) = consumer.close_queue() {
+            tracing::debug!(%error, "the consumer could not be closed early");
+        }
+        context.hand_back(&consumer);
+        while !consumer.closed() && clock::now() < deadline {
+            drop(consumer.poll(IDLE_POLL));
+        }
+    }
+    drop(tasks);
+    // Wait for a commit that hangs, so that this thread owns the consumer last: dropping it leaves the group, which
+    // needs polling.
+    while !offsets_thread.is_finished() && clock::now() < deadline {
+        drop(consumer.poll(IDLE_POLL));
+    }
+    if offsets_thread.is_finished() {
+        drop(offsets_thread.join());
+    } else {
+        tracing::warn!("a commit still hangs; the group is left when it returns");
+    }
+    drop(consumer);
 }

@@ -25,6 +25,9 @@ impl Driver {
             match one {
                 Seen::Assigned(partitions) => {
                     let assigned = self.partitions.assign(&partitions, next_epoch);
+                    if self.renewal.is_some() {
+                        self.drain_for_renewal(&partitions);
+                    }
                     self.read_committed(assigned);
                 }
                 Seen::Revoking(partitions) => {
@@ -50,6 +53,9 @@ impl Driver {
         let Some(deadline) = self.partitions.revocation_deadline() else {
             return;
         };
+        if self.renewal.is_some() {
+            return; // leaving the group answers it
+        }
         if self.consumer.assignment_lost() {
             self.let_go("the assignment was lost");
         } else if self.partitions.is_drained() && !self.commits.concern(&self.partitions.revoking())

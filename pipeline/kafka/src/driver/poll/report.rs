@@ -7,8 +7,9 @@ use rdkafka::Statistics as ClientStatistics;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use super::{Driver, ERROR_INTERVAL};
+use super::{Driver, ERROR_INTERVAL, REPEAT_INTERVAL, Told};
 use crate::client::convert;
+use crate::client::diagnosis::{self, Diagnosis};
 use crate::client::stats;
 use crate::clock;
 use crate::driver::offsets::{Bounds, Task};
@@ -101,7 +102,11 @@ impl Driver {
                 .map_or(detail, |(code, reason)| fatal_detail(code, &reason));
             self.fatal(reason);
         } else {
-            self.report(convert::source_error(code), detail);
+            let kind = match Diagnosis::of(&detail) {
+                Some(_) => SourceErrorKind::Authentication,
+                None => convert::source_error(code),
+            };
+            self.report(kind, diagnosis::plain(&detail).into_owned());
         }
     }
 
@@ -115,15 +120,26 @@ impl Driver {
 
     pub(super) fn report(&mut self, kind: SourceErrorKind, detail: String) {
         let now = clock::now();
-        let suppressed = match self.errors.get_mut(&kind) {
-            Some((last, suppressed)) if now.duration_since(*last) < ERROR_INTERVAL => {
-                *suppressed = suppressed.saturating_add(1);
+        let mut suppressed = 0;
+        if let Some(last) = self.errors.get_mut(&kind) {
+            let same = last.detail == detail;
+            let interval = if same {
+                REPEAT_INTERVAL
+            } else {
+                ERROR_INTERVAL
+            };
+            if now.duration_since(last.at) < interval {
+                last.suppressed = last.suppressed.saturating_add(1);
                 return;
             }
-            Some((_, suppressed)) => *suppressed,
-            None => 0,
+            suppressed = last.suppressed;
+        }
+        let told = Told {
+            at: now,
+            suppressed: 0,
+            detail: detail.clone(),
         };
-        self.errors.insert(kind, (now, 0));
+        self.errors.insert(kind, told);
         self.outbox.replaceable(SourceEvent::Error(SourceError {
             kind,
             detail,

@@ -9,21 +9,22 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ingest_encoding::Encoding;
-use ingest_kafka::{KafkaOptions, Prefetch, SettingsError};
 use ingest_kustomer::{BaseUrl, ClientSettings};
 use ingest_mapping::route::Pipeline;
 use ingest_model::record::{Topic, Traffic};
 use ingest_registry::AskedOnce;
 use secrecy::ExposeSecret as _;
 
+mod files;
+mod kafka;
+
+pub use self::files::{FileError, KafkaFiles, LOCATIONS};
+pub use self::kafka::ClientSettingsError;
 use super::defaults;
 use super::registry::{RegistryError, RegistryPlace};
 use super::reserve::ReserveSchedule;
 use super::secret::{SecretError, SecretRef};
 use crate::observe::telemetry::LogSettings;
-
-/// The part of the budget that may be prefetched, as a divisor.
-const PREFETCH_PART: u64 = 4;
 
 /// Everything the worker needs to know.
 #[derive(Debug, Clone)]
@@ -202,70 +203,9 @@ pub struct DeliverySettings {
     pub mapper_threads: usize,
 }
 
-/// Why the Kafka client's settings cannot be created.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientSettingsError {
-    /// A secret among the properties cannot be read.
-    #[error("kafka.properties[{property}]")]
-    Secret {
-        /// The property.
-        property: String,
-        /// The reason.
-        #[source]
-        source: SecretError,
-    },
-    /// The instance id cannot be read.
-    #[error("kafka.instance_id")]
-    InstanceId(#[source] SecretError),
-    /// The client refuses the settings.
-    #[error(transparent)]
-    Settings(#[from] SettingsError),
-}
-
 // === impl Settings ===
 
 impl Settings {
-    /// The settings of a member of the consumer group, with its name and secrets read now.
-    ///
-    /// # Errors
-    ///
-    /// When a secret or the name cannot be read, or the client refuses a setting that it could not check before.
-    pub fn kafka_member(&self) -> Result<ingest_kafka::KafkaSettings, ClientSettingsError> {
-        let instance_id = self.kafka.instance_id.as_ref().map(PropertyValue::read);
-        let instance_id = instance_id
-            .transpose()
-            .map_err(ClientSettingsError::InstanceId)?;
-        self.kafka_settings(instance_id)
-    }
-
-    /// The Kafka client's settings for programs that do not join the group, with secrets read now. The name of a member
-    /// is not needed.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::kafka_member`].
-    pub fn kafka_client(&self) -> Result<ingest_kafka::KafkaSettings, ClientSettingsError> {
-        self.kafka_settings(None)
-    }
-
-    fn kafka_settings(
-        &self,
-        instance_id: Option<String>,
-    ) -> Result<ingest_kafka::KafkaSettings, ClientSettingsError> {
-        let mut properties = BTreeMap::new();
-        for (name, value) in &self.kafka.properties {
-            let value = value.read().map_err(|source| ClientSettingsError::Secret {
-                property: name.clone(),
-                source,
-            })?;
-            properties.insert(name.clone(), value);
-        }
-        let budget = Some(self.budget);
-        Ok(self
-            .kafka
-            .client_settings(properties, instance_id, budget)?)
-    }
-
     /// How the records of each topic are read.
     #[must_use]
     pub fn paths(&self) -> HashMap<Topic, (Encoding, Pipeline)> {
@@ -313,43 +253,6 @@ impl PropertyValue {
             Self::Plain(value) => Ok(value.clone()),
             Self::Secret(place) => Ok(place.read_text()?.expose_secret().to_owned()),
         }
-    }
-}
-
-// === impl KafkaSettings ===
-
-impl KafkaSettings {
-    /// The client's settings with these raw properties. A quarter of the budget may be prefetched.
-    pub(super) fn client_settings(
-        &self,
-        properties: BTreeMap<String, String>,
-        instance_id: Option<String>,
-        budget: Option<BudgetSettings>,
-    ) -> Result<ingest_kafka::KafkaSettings, SettingsError> {
-        let topics: Vec<&str> = self.topics.iter().map(|t| t.topic.as_str()).collect();
-        let dead_letters = self.dead_letter_topic.as_str();
-        let mut options = KafkaOptions::new(&self.brokers, &self.group, &topics, dead_letters);
-        options.properties = properties;
-        options.instance_id = instance_id;
-        if let Some(timeout) = self.session_timeout {
-            let name = "session.timeout.ms".to_owned();
-            options
-                .properties
-                .insert(name, timeout.as_millis().to_string());
-        }
-        options.state_topic = self
-            .state_topic
-            .as_ref()
-            .map(|topic| topic.as_str().to_owned());
-        options.drain_deadline = self.drain_timeout;
-        if let Some(budget) = budget {
-            let part = |n: u64| usize::try_from(n / PREFETCH_PART).unwrap_or(usize::MAX);
-            options.prefetch = Prefetch {
-                records: part(budget.records),
-                bytes: part(budget.bytes),
-            };
-        }
-        ingest_kafka::KafkaSettings::try_new(options)
     }
 }
 
