@@ -1,8 +1,9 @@
 //! Counting: the account, the journal, and how writes are judged.
 
 use std::cmp::Ordering;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher as _, Hash, Hasher as _};
 
+use foldhash::quality::FixedState;
 use serde_json::{Map, Value};
 
 use super::{Caller, Sim};
@@ -147,7 +148,7 @@ impl Sim {
 
 /// A fingerprint of what a body says in the fields that count.
 pub(super) fn print_of(body: &Map<String, Value>, counts: impl Fn(&str) -> bool) -> u64 {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = FixedState::default().build_hasher();
     for (field, value) in body.iter().filter(|(field, _)| counts(field)) {
         field.hash(&mut hasher);
         value.hash(&mut hasher);

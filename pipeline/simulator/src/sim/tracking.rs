@@ -215,6 +215,7 @@ impl Sim {
         let customer = self.store.customers.get(identified.customer);
         let created_at = customer.map_or(caller.now, |customer| customer.created_at);
         let now = caller.now.rfc3339();
+        let earlier = (created_at != caller.now).then(|| created_at.rfc3339());
         let attributes = Attributes {
             tracking_id: text(identity, "trackingId").unwrap_or(&given),
             external_id: identity.get("externalId"),
@@ -226,7 +227,7 @@ impl Sim {
                 "updated"
             },
             status_at: &now,
-            created_at: &created_at.rfc3339(),
+            created_at: earlier.as_ref().unwrap_or(&now),
             updated_at: &now,
         };
         let org = ids.text(Kind::Org, 0);
@@ -235,9 +236,7 @@ impl Sim {
             org: Linked::new("org", "orgs", &org),
             customer: Linked::new("customer", "customers", &customer),
         };
-        let links = Own {
-            own: format!("/v1/tracking/identity/{id}"),
-        };
+        let links = Own::of(&["/v1/tracking/identity/", &id]);
         let data = Identity {
             kind: "identity",
             id: &id,
@@ -297,9 +296,8 @@ struct Linked<'a> {
 
 impl<'a> Linked<'a> {
     fn new(kind: &'a str, resource: &str, id: &'a str) -> Self {
-        let own = format!("/v1/{resource}/{id}");
         Self {
-            links: Own { own },
+            links: Own::of(&["/v1/", resource, "/", id]),
             data: Named { kind, id },
         }
     }
@@ -316,6 +314,14 @@ struct Named<'a> {
 struct Own {
     #[serde(rename = "self")]
     own: String,
+}
+
+impl Own {
+    fn of(parts: &[&str]) -> Self {
+        Self {
+            own: parts.concat(),
+        }
+    }
 }
 
 fn text<'a>(object: &'a Map<String, Value>, field: &str) -> Option<&'a str> {

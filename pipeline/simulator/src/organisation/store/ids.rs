@@ -44,6 +44,10 @@ pub(crate) struct Ids {
     prefix: u32,
 }
 
+/// The digits of an id, and those of prefix and kind.
+const DIGITS: usize = 24;
+const HEAD_DIGITS: usize = 10;
+
 impl Ids {
     /// Ids of different seeds, or before and after a reset, do not meet.
     pub(crate) fn new(seed: u64, resets: u32) -> Self {
@@ -58,15 +62,37 @@ impl Ids {
     }
 
     pub(crate) fn text(self, kind: Kind, position: u32) -> String {
-        format!("{:08x}{:02x}{position:014x}", self.prefix, kind.digit())
+        // Most of what an answer says is ids, so they are not put together by a formatter.
+        let mut text = String::with_capacity(DIGITS);
+        push_hex(&mut text, self.head(kind), HEAD_DIGITS);
+        push_hex(&mut text, u64::from(position), DIGITS - HEAD_DIGITS);
+        text
     }
 
     pub(crate) fn position(self, kind: Kind, text: &str) -> Option<u32> {
-        let head = format!("{:08x}{:02x}", self.prefix, kind.digit());
-        if text.len() != 24 {
+        if text.len() != DIGITS {
             return None;
         }
-        u32::from_str_radix(text.strip_prefix(&head)?, 16).ok()
+        let (head, position) = text.split_at_checked(HEAD_DIGITS)?;
+        let mut known = String::with_capacity(HEAD_DIGITS);
+        push_hex(&mut known, self.head(kind), HEAD_DIGITS);
+        if head != known {
+            return None;
+        }
+        u32::from_str_radix(position, 16).ok()
+    }
+
+    /// What all ids of a kind begin with.
+    fn head(self, kind: Kind) -> u64 {
+        u64::from(self.prefix) << 8 | u64::from(kind.digit())
+    }
+}
+
+/// Appends the last so many hexadecimal digits of a number.
+fn push_hex(text: &mut String, number: u64, digits: usize) {
+    for place in (0..digits).rev() {
+        let digit = u32::try_from(number >> (4 * place) & 0xf).unwrap_or_default();
+        text.extend(char::from_digit(digit, 16));
     }
 }
 
@@ -83,5 +109,11 @@ mod tests {
         assert_eq!(ids.position(Kind::Object, &text), None);
         assert_eq!(Ids::new(1, 1).position(Kind::Customer, &text), None);
         assert_eq!(ids.position(Kind::Customer, "77"), None);
+        for position in [0, 9, 0xabc, u32::MAX] {
+            let prefix = ids.prefix;
+            let text = ids.text(Kind::Org, position);
+            assert_eq!(text, format!("{prefix:08x}06{position:014x}"));
+            assert_eq!(ids.position(Kind::Org, &text), Some(position));
+        }
     }
 }

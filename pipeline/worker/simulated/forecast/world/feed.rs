@@ -39,6 +39,9 @@ pub(super) struct Feed {
     taken: u64,
 }
 
+/// The queues of partitions that may be read.
+pub(super) struct Open<'f>(Vec<&'f mut VecDeque<Next>>, &'f mut usize);
+
 /// How far the order of partitions may be left: records that wait because their partition is paused.
 pub(super) const AHEAD: usize = 4_096;
 
@@ -125,24 +128,29 @@ impl Feed {
         arrived
     }
 
-    /// The first record that waits in one of these partitions.
-    pub(super) fn pop(&mut self, may: impl Fn(&TopicPartition) -> bool) -> Option<Arriving> {
-        let mut first: Option<(u64, &mut VecDeque<Next>)> = None;
-        for (name, queue) in &mut self.waiting {
-            let number = queue.front().map(|next| next.number);
-            let is_first = |number: &u64| first.as_ref().is_none_or(|(known, _)| number < known);
-            // Whether it may is asked last, because that costs most.
-            if let Some(number) = number.filter(is_first).filter(|_| may(name)) {
-                first = Some((number, queue));
-            }
-        }
-        let next = first?.1.pop_front();
-        self.count -= usize::from(next.is_some());
-        next.map(|next| next.arriving)
+    /// The records that wait in these partitions.
+    pub(super) fn open(&mut self, may: impl Fn(&TopicPartition) -> bool) -> Open<'_> {
+        let all = self.waiting.iter_mut();
+        let open = all.filter(|(name, queue)| !queue.is_empty() && may(name));
+        Open(open.map(|(_, queue)| queue).collect(), &mut self.count)
     }
 
     pub(super) fn has(&self, may: impl Fn(&TopicPartition) -> bool) -> bool {
         let mut queues = self.waiting.iter();
         queues.any(|(name, queue)| !queue.is_empty() && may(name))
+    }
+}
+
+// === impl Open ===
+
+impl Open<'_> {
+    /// Takes the record that arrived first.
+    pub(super) fn pop(&mut self) -> Option<Arriving> {
+        let Self(queues, count) = self;
+        let waiting = queues.iter_mut().filter(|queue| !queue.is_empty());
+        let first = waiting.min_by_key(|queue| queue.front().map(|next| next.number))?;
+        let next = first.pop_front()?;
+        **count -= 1;
+        Some(next.arriving)
     }
 }

@@ -57,6 +57,8 @@ pub(super) struct World<'p> {
 
 struct Replica {
     machine: Machine,
+    /// When it wants to be woken, as asked since its last step: nothing else changes that.
+    wakes: Option<Option<Instant>>,
     /// It takes no more records before.
     reads_from: Instant,
     pace: Pace,
@@ -192,6 +194,7 @@ impl<'p> World<'p> {
             settings.seed = self.plan.seed.wrapping_add(number as u64);
             self.replicas.push(Replica {
                 machine: Machine::new(settings.clone(), self.now),
+                wakes: None,
                 reads_from: self.now,
                 pace: Pace::default(),
             });
@@ -293,6 +296,7 @@ impl<'p> World<'p> {
         let Some(one) = self.replicas.get_mut(replica) else {
             return;
         };
+        one.wakes = None;
         let effects: Vec<Effect> = one.machine.step_all(now, inputs);
         for effect in effects {
             self.carry_out(replica, effect);
@@ -300,10 +304,15 @@ impl<'p> World<'p> {
     }
 
     /// When the first worker wants to be woken, and which it is.
-    fn next_wake(&self) -> Option<(Instant, usize)> {
-        let replicas = self.replicas.iter().enumerate();
+    fn next_wake(&mut self) -> Option<(Instant, usize)> {
+        let now = self.now;
+        let replicas = self.replicas.iter_mut().enumerate();
         replicas
-            .filter_map(|(number, one)| Some((one.machine.next_wake(self.now)?, number)))
+            .filter_map(|(number, one)| {
+                let machine = &one.machine;
+                let wakes = *one.wakes.get_or_insert_with(|| machine.next_wake(now));
+                Some((wakes?.max(now), number))
+            })
             .min()
     }
 

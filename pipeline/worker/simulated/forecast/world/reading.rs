@@ -63,15 +63,14 @@ impl World<'_> {
         let mut inputs = Vec::with_capacity(AT_ONCE);
         // As the mapper threads do: neighbours that are skipped come in at once.
         let mut skipped: Option<SkippedRun> = None;
-        for _ in 0..AT_ONCE {
-            let partitions = &self.partitions;
-            let may = |name: &TopicPartition| {
-                let partition = partitions.get(name);
-                partition.is_some_and(|one| one.replica == replica && !one.paused)
-            };
-            let Some(Arriving { at, mapped }) = self.feed.pop(may) else {
-                break;
-            };
+        // Nothing is paused or resumed while records are taken.
+        let partitions = &self.partitions;
+        let mut open = self.feed.open(|name| {
+            let partition = partitions.get(name);
+            partition.is_some_and(|one| one.replica == replica && !one.paused)
+        });
+        let taken: Vec<Arriving> = std::iter::from_fn(|| open.pop()).take(AT_ONCE).collect();
+        for Arriving { at, mapped } in taken {
             let epoch = self.epoch_at(&mapped.record.position.partition);
             let waited = now.saturating_sub(at);
             let verdict = mapped.verdict_after(waited);
