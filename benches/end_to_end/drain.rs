@@ -128,6 +128,7 @@ fn estimate(world: &World, pace: &mut Pace) -> anyhow::Result<Option<f64>> {
             low_watermark: Some(Offset(0)),
             high_watermark: Some(Offset(end)),
             lag: Some(u64::try_from(end - log.committed)?),
+            readable: true,
         });
     }
     let replica = world.replicas.first().context("a replica")?;

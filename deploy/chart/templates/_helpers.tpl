@@ -222,7 +222,9 @@ docs/deploy.md has the measurements behind it.
 {{- with .Values.autoscaling.prometheus.selector -}}
 {{- . -}}
 {{- else -}}
-{{- printf "namespace=%q,pod=~%q" .Release.Namespace (printf "%s-.*" (include "ingest.fullname" .)) -}}
+{{- /* not those of a release whose name only begins the same */ -}}
+{{- $end := ternary "[0-9]+" "[a-z0-9]+-[a-z0-9]{5}" (eq .Values.kind "StatefulSet") -}}
+{{- printf "namespace=%q,pod=~%q" .Release.Namespace (printf "%s-%s" (include "ingest.fullname" .) $end) -}}
 {{- end -}}
 {{- end -}}
 
@@ -236,6 +238,9 @@ docs/deploy.md has the measurements behind it.
 {{- end -}}
 {{- if and .Values.serviceMonitor.enabled .Values.podMonitor.enabled -}}
 {{- fail "serviceMonitor.enabled and podMonitor.enabled are both true: every figure would be counted twice; choose one" -}}
+{{- end -}}
+{{- if and (dig "admin" "read_token" nil .Values.config) (or .Values.serviceMonitor.enabled .Values.podMonitor.enabled) -}}
+{{- fail "config.admin.read_token is set, and the monitors of this chart send no token: scrape by a configuration of your own, or leave it out" -}}
 {{- end -}}
 {{- if and .Values.jobs.provision.enabled (not .Values.jobs.provision.existingSecret) -}}
 {{- fail "jobs.provision.existingSecret is missing: the secret with a key that may make klasses and attributes; the worker's own key should not be able to" -}}

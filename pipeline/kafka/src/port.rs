@@ -186,6 +186,8 @@ pub struct PartitionStatistics {
     pub high_watermark: Option<Offset>,
     /// Records between the committed offset and the high watermark.
     pub lag: Option<u64>,
+    /// Whether the client reads it: it has a leader that the client knows, and a position.
+    pub readable: bool,
 }
 
 /// An error that the client handles by itself.

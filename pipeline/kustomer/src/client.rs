@@ -113,7 +113,7 @@ impl Client {
         match self.exchange_with(&key, request).await {
             Ok(reply) => {
                 tracing::debug!(endpoint, status = reply.status, "answered");
-                let of_former_key = reply.status == 401 && !self.key.refuse(&key);
+                let of_former_key = self.of_former_key(&key, reply.status);
                 let result = if of_former_key {
                     not_done(call, RetryCause::KeyReplaced)
                 } else {
@@ -132,6 +132,15 @@ impl Client {
                     ..unanswered(call, why)
                 }
             }
+        }
+    }
+
+    /// Whether a refusal is about a key that is not in use any more. Each of these says that nothing was done.
+    fn of_former_key(&self, key: &ApiKey, status: u16) -> bool {
+        match status {
+            401 => !self.key.refuse(key),
+            402 | 403 => self.key.get() != *key,
+            _ => false,
         }
     }
 

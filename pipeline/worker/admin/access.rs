@@ -5,7 +5,8 @@
 //! another site are refused, as are those for a host name that is not this machine's: a page elsewhere could have it point here.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
@@ -15,9 +16,13 @@ use secrecy::{ExposeSecret as _, SecretString};
 use subtle::ConstantTimeEq as _;
 
 use super::problem::problem_response;
+use crate::clock::Clock;
 use crate::config::SecretRef;
 use crate::observe::metrics::Metrics;
 use crate::observe::metrics::labels::{AdminAction, AdminResult};
+
+/// How often a refusal is logged.
+const TOLD_AGAIN: Duration = Duration::from_secs(60);
 
 /// Who may do what at one address; cheap to clone.
 #[derive(Debug, Clone)]
@@ -32,6 +37,8 @@ struct Rules {
     change: Option<SecretRef>,
     read: Option<SecretRef>,
     metrics: Metrics,
+    /// When a refusal was last logged: whoever sends many must not fill the log.
+    told: Mutex<Option<Instant>>,
 }
 
 /// Why a request is not let in.
@@ -65,6 +72,7 @@ impl Access {
             change,
             read,
             metrics,
+            told: Mutex::new(None),
         }))
     }
 
@@ -119,6 +127,18 @@ impl Access {
     }
 }
 
+impl Rules {
+    fn may_tell(&self) -> bool {
+        let now = Clock.now();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let may = told.is_none_or(|at| now.saturating_duration_since(at) >= TOLD_AGAIN);
+        if may {
+            *told = Some(now);
+        }
+        may
+    }
+}
+
 /// Lets a request in, or says why not.
 pub(super) async fn guard(State(access): State<Access>, request: Request, next: Next) -> Response {
     let (method, path) = (request.method(), request.uri().path());
@@ -128,10 +148,12 @@ pub(super) async fn guard(State(access): State<Access>, request: Request, next: 
             if !matches!(*method, Method::GET | Method::HEAD) {
                 let action = AdminAction::of_path(path);
                 access.note(action, AdminResult::Refused);
-                tracing::warn!(
-                    action = action.as_str(),
-                    "a request to change something was refused"
-                );
+                if access.0.may_tell() {
+                    tracing::warn!(
+                        action = action.as_str(),
+                        "a request to change something was refused; more of them are only counted for a minute"
+                    );
+                }
             }
             refusal.answer(&access.0.elsewhere)
         }

@@ -29,8 +29,8 @@ const MAX_CONNECTIONS: usize = 64;
 const MAX_CONNECTIONS_OF_A_PEER: usize = 16;
 /// How long one request may take once its headers are read.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a connection may go without an answer: longer than most intervals between scrapes.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a connection may wait for a request, and how long a request may take to come.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 30 });
 /// How long a connection may live, so that one fed byte by byte ends too.
 const LIFETIME: Duration = Duration::from_secs(300);
 /// How long requests in flight may take after the end was requested.
@@ -75,10 +75,13 @@ struct Bounded {
     peers: Peers,
 }
 
-/// A connection that returns its slot when it ends, and ends when it is not answered or old.
+/// A connection that returns its slot when it ends, and ends when nothing comes to an end on it or when it is old.
 struct Guarded {
     stream: TcpStream,
+    /// The time for the next request to begin, or for the present one to be answered.
     idle: Pin<Box<Sleep>>,
+    /// Everything that was asked is answered.
+    answered: bool,
     lifetime: Pin<Box<Sleep>>,
     _place: Option<OwnedSemaphorePermit>,
     _of_peer: OfPeer,
@@ -143,6 +146,7 @@ impl Listener for Bounded {
             Guarded {
                 stream,
                 idle,
+                answered: true,
                 lifetime,
                 _place: place,
                 _of_peer: of_peer,
@@ -168,6 +172,17 @@ impl Guarded {
         Poll::Pending
     }
 
+    /// The time begins anew.
+    fn restart(&mut self, answered: bool, cx: &mut Context<'_>) {
+        use std::future::Future as _;
+        self.answered = answered;
+        self.idle.set(sleep(IDLE_TIMEOUT));
+        // Whoever looks next may be woken by nothing else.
+        if self.idle.as_mut().poll(cx).is_ready() {
+            cx.waker().wake_by_ref();
+        }
+    }
+
     /// Bytes moved, or the connection is over.
     fn moved<T>(
         &mut self,
@@ -191,6 +206,10 @@ impl AsyncRead for Guarded {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let result = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if result.is_ready() && self.answered {
+            // Another request begins. What comes of it later does not give it more time.
+            self.restart(false, cx);
+        }
         self.moved(result, cx)
     }
 }
@@ -203,8 +222,7 @@ impl AsyncWrite for Guarded {
     ) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write(cx, buf);
         if result.is_ready() {
-            // It was answered: its time starts again.
-            self.idle.set(sleep(IDLE_TIMEOUT));
+            self.restart(true, cx);
         }
         self.moved(result, cx)
     }

@@ -68,7 +68,7 @@ impl KeyStatus {
     pub fn cause(&self) -> Option<String> {
         (self.accepted == Some(false)).then(|| {
             let problem = self.problem.as_deref().unwrap_or("it was refused");
-            format!("the API key is refused ({problem}): put a valid one where kustomer.token points: a file is used within seconds, another variable needs a restart")
+            format!("the API key is refused ({problem}): put a valid one where kustomer.token points: a file is used within seconds, an environment variable needs a restart")
         })
     }
 }
@@ -115,12 +115,16 @@ impl KeyWatch {
             };
             tokio::select! { biased;
                 () = shutdown.cancelled() => return Ok(()),
-                () = refused => {}
+                // Some organisations answer 401 for a missing role, so the key itself is asked about.
+                () = refused => {
+                    self.ask_current.get_or_insert_with(|| Clock.now());
+                }
                 () = tokio::time::sleep(READ_EVERY) => {}
             }
         }
     }
 
+    /// One look at the place, and at the key in use if that is due.
     async fn look(&mut self) {
         let place = self.place.clone();
         let read = tokio::task::spawn_blocking(move || place.read()).await;
@@ -129,23 +133,24 @@ impl KeyWatch {
             Ok(Err(error)) => self.unreadable(&error),
             Err(error) => tracing::error!(%error, "reading the API key failed"),
         }
-        if self.offered.is_none() && self.ask_current.is_some_and(|at| at <= Clock.now()) {
+        if self.ask_current.is_some_and(|at| at <= Clock.now()) {
             self.ask_about_current().await;
         }
+        let wrong = self.offered.is_some() || self.status.borrow().problem.is_some();
+        self.metrics.key_problem(wrong);
     }
 
     async fn found(&mut self, text: SecretString) {
         let now = Clock.now();
         let known = self.offered.as_ref();
         let known = known.filter(|(other, _)| other.expose_secret() == text.expose_secret());
-        let is_new = known.is_none();
         if known.is_some_and(|(_, again)| *again > now) {
             return;
         }
         let key = match ApiKey::new(&text) {
             Ok(key) => key,
             Err(illegal) => {
-                self.not_used(text, is_new, KeyResult::Refused, &illegal.to_string());
+                self.not_used(text, ASK_REFUSED, KeyResult::Refused, &illegal.to_string());
                 return;
             }
         };
@@ -158,16 +163,17 @@ impl KeyWatch {
         }
         match self.client.token_info_of(&key).await {
             Ok(info) => self.replace(key, info).await,
-            Err(error) => self.not_used(text, is_new, result_of(&error), &in_words(&error)),
+            Err(error) => {
+                let (again, result) = (again_after(&error), result_of(&error));
+                self.not_used(text, again, result, &in_words(&error));
+            }
         }
     }
 
     /// The key in its place cannot be used yet.
-    fn not_used(&mut self, text: SecretString, is_new: bool, result: KeyResult, why: &str) {
-        let again = match result {
-            KeyResult::Unanswered => ASK_UNANSWERED,
-            KeyResult::Replaced | KeyResult::Refused | KeyResult::Unreadable => ASK_REFUSED,
-        };
+    fn not_used(&mut self, text: SecretString, again: Duration, result: KeyResult, why: &str) {
+        let is_new = (self.offered.as_ref())
+            .is_none_or(|(other, _)| other.expose_secret() != text.expose_secret());
         self.offered = Some((text, Clock.now() + again));
         if is_new {
             self.metrics.key(result);
@@ -214,19 +220,16 @@ impl KeyWatch {
                 let result = result_of(&error);
                 let why = in_words(&error);
                 let known = self.status.borrow().problem.as_deref() == Some(&why);
+                self.ask_current = Some(Clock.now() + again_after(&error));
                 if result == KeyResult::Refused {
-                    self.ask_current = Some(Clock.now() + ASK_REFUSED);
                     self.status
                         .send_modify(|status| status.accepted = Some(false));
                     if !known {
                         self.metrics.key(result);
                         tracing::error!(place = %self.place, why, "the API refuses the key");
                     }
-                } else {
-                    self.ask_current = Some(Clock.now() + ASK_UNANSWERED);
-                    if !known {
-                        tracing::warn!(why, "the API has not said whether it accepts the key");
-                    }
+                } else if !known {
+                    tracing::warn!(why, "the API has not said whether it accepts the key");
                 }
                 self.problem(Some(why));
             }
@@ -248,7 +251,9 @@ impl KeyWatch {
             status.name = info.name;
             status.accepted = Some(true);
             status.missing_roles = missing;
-            status.problem = None;
+            if self.offered.is_none() {
+                status.problem = None;
+            }
         });
     }
 
@@ -267,6 +272,16 @@ fn result_of(error: &TokenError) -> KeyResult {
         TokenError::Refused(_) => KeyResult::Refused,
         TokenError::Unanswered(_) | TokenError::Later { .. } | TokenError::Garbled { .. } => {
             KeyResult::Unanswered
+        }
+    }
+}
+
+/// When to ask about a key again. An API that is busy is not to be kept busy.
+fn again_after(error: &TokenError) -> Duration {
+    match error {
+        TokenError::Unanswered(_) => ASK_UNANSWERED,
+        TokenError::Refused(_) | TokenError::Later { .. } | TokenError::Garbled { .. } => {
+            ASK_REFUSED
         }
     }
 }

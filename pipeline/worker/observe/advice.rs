@@ -151,13 +151,13 @@ impl Places {
 pub fn what_to_do(cause: HoldCause) -> &'static str {
     match cause {
         HoldCause::BadToken => {
-            "put a valid API key where kustomer.token points: a file is read again within seconds, another variable needs a restart"
+            "put a valid API key where kustomer.token points: a file is read again within seconds, an environment variable needs a restart"
         }
         HoldCause::Billing => {
             "ask Kustomer about the organisation's plan; the worker continues by itself when the API answers"
         }
         HoldCause::MissingRole => {
-            "create an API key that has the role (check --online names it) and put it where kustomer.token points: a file is read again within seconds, another variable needs a restart"
+            "create an API key that has the role (check --online names it) and put it where kustomer.token points: a file is read again within seconds, an environment variable needs a restart"
         }
         HoldCause::MissingKlass => {
             "create the klass in Kustomer, or correct the mapping and restart"

@@ -441,6 +441,7 @@ mod tests {
             low_watermark: Some(Offset(low)),
             high_watermark: Some(Offset(high)),
             lag,
+            readable: true,
         }
     }
 

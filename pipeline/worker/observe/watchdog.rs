@@ -2,8 +2,8 @@
 //!
 //! What is in memory has a cause that can be named, which the machine itself checks (I10). What is not even read is a matter of the
 //! client library and of this process: there, waiting helps nobody, and a restart does. So the time is long, and whatever could
-//! explain the silence (a full budget, a hold, brokers that do not answer, a partition that is handed back or restored) begins it
-//! anew.
+//! explain the silence (a full budget, a hold, brokers that do not answer, a partition without a leader, one that is handed back or
+//! restored) begins it anew.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -84,10 +84,8 @@ impl Watchdog {
 /// Records above the frontier, as the brokers see it.
 fn unread(view: &PartitionView, statistics: &Statistics) -> u64 {
     let mut all = statistics.partitions.iter();
-    let Some(lag) = all
-        .find(|one| one.partition == view.partition)
-        .and_then(|one| one.lag)
-    else {
+    let of_it = all.find(|one| one.partition == view.partition && one.readable);
+    let Some(lag) = of_it.and_then(|one| one.lag) else {
         return 0;
     };
     let settled = match (view.frontier, view.committed) {
@@ -154,6 +152,7 @@ mod tests {
                 low_watermark: None,
                 high_watermark: None,
                 lag: Some(lag),
+                readable: true,
             }],
             ..Statistics::default()
         }
@@ -205,6 +204,19 @@ mod tests {
         quiet(&of(|view| view.draining = true), 7, true);
         quiet(&of(|view| view.restoring = true), 7, true);
         quiet(&of(|view| view.waits = Some(Waits::Schema)), 7, true);
+    }
+
+    #[test]
+    fn a_partition_that_nobody_leads_is_not_stalled() {
+        let start = Clock.now();
+        let mut dog = Watchdog::default();
+        let mut statistics = lag(7);
+        statistics.partitions[0].readable = false;
+        for minute in 0..=11 {
+            let now = start + Duration::from_secs(60 * minute);
+            let snapshot = snapshot(now, vec![view(10)]);
+            assert_eq!(dog.look(now, &snapshot, &statistics, true), []);
+        }
     }
 
     #[test]

@@ -57,6 +57,7 @@ fn look(world: &World, pace: &mut Pace) -> Drain {
                 low_watermark: Some(Offset(0)),
                 high_watermark: Some(Offset(end)),
                 lag: Some(u64::try_from(end - log.committed).unwrap()),
+                readable: true,
             }
         })
         .collect();

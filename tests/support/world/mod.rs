@@ -454,6 +454,7 @@ impl World {
             low_watermark: Some(ingest_model::record::Offset(0)),
             high_watermark: Some(ingest_model::record::Offset(log.end())),
             lag: u64::try_from(log.end() - log.committed).ok(),
+            readable: true,
         })
         .collect()
     }

@@ -51,6 +51,7 @@ pub(crate) fn of(
                     .ok()
                     .and_then(|lag| lag.checked_add_signed(unseen))
                     .map(|lag| lag.saturating_sub(empty)),
+                readable: partition.leader >= 0 && partition.fetch_state == "active",
             });
             // All partitions share one queue, and each reports the size of the whole queue.
             let records = u64::try_from(partition.fetchq_cnt).unwrap_or(0);

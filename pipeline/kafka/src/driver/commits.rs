@@ -12,7 +12,7 @@ use crate::port::CommitEntry;
 #[derive(Debug, Default)]
 pub(super) struct Commits {
     waiting: BTreeMap<TopicPartition, CommitEntry>,
-    in_flight: Vec<TopicPartition>,
+    in_flight: Vec<CommitEntry>,
 }
 
 // === impl Commits ===
@@ -35,10 +35,7 @@ impl Commits {
             return None;
         }
         let entries: Vec<CommitEntry> = std::mem::take(&mut self.waiting).into_values().collect();
-        self.in_flight = entries
-            .iter()
-            .map(|entry| entry.partition.clone())
-            .collect();
+        self.in_flight.clone_from(&entries);
         Some(entries)
     }
 
@@ -47,11 +44,20 @@ impl Commits {
         self.in_flight.clear();
     }
 
+    /// Nobody will answer the commit in flight, nor send those that wait: returns all of them.
+    pub(super) fn give_up(&mut self) -> Vec<CommitEntry> {
+        let waiting = std::mem::take(&mut self.waiting);
+        let mut all = std::mem::take(&mut self.in_flight);
+        all.extend(waiting.into_values());
+        all
+    }
+
     /// Whether a commit of one of these partitions waits or is in flight.
     pub(super) fn concern(&self, partitions: &[TopicPartition]) -> bool {
-        partitions
-            .iter()
-            .any(|one| self.waiting.contains_key(one) || self.in_flight.contains(one))
+        partitions.iter().any(|one| {
+            let is_it = |entry: &CommitEntry| entry.partition == *one;
+            self.waiting.contains_key(one) || self.in_flight.iter().any(is_it)
+        })
     }
 
     /// Whether nothing waits and nothing is in flight.
@@ -109,6 +115,18 @@ mod tests {
         commits.answered();
         assert_eq!(commits.next().map(|entries| entries.len()), Some(1));
         commits.answered();
+        assert!(commits.is_idle());
+    }
+
+    #[test]
+    fn what_nobody_will_answer_is_given_up_as_a_whole() {
+        let mut commits = Commits::default();
+        commits.ask(entry(0, 1, 5));
+        assert!(commits.next().is_some());
+        commits.ask(entry(0, 1, 6));
+        commits.ask(entry(1, 1, 7));
+        let all = commits.give_up();
+        assert_eq!(all, [entry(0, 1, 5), entry(0, 1, 6), entry(1, 1, 7)]);
         assert!(commits.is_idle());
     }
 }

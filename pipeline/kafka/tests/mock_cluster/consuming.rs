@@ -400,3 +400,44 @@ async fn a_stop_is_clean_and_fast_and_so_is_letting_go_of_both_ends() {
             .unwrap()
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_hangs_is_answered_when_the_consumer_is_made_anew() {
+    let broker = EmbeddedBroker::start(&[("events", 1)]).unwrap();
+    let settings = settings_with(&broker, &["events"], |options| {
+        options.drain_deadline = Duration::from_secs(2);
+        options
+            .properties
+            .insert("session.timeout.ms".to_owned(), "30000".to_owned());
+    });
+    fill(&settings, "events", 0, 0, 3).await;
+    let mut source = start(&settings);
+    let assigned = source.assigned().await;
+    source.records(3).await;
+    // Without a coordinator, the client keeps a commit back for the session's time.
+    broker.set_down(true).unwrap();
+    source.send(SourceCommand::Commit {
+        entries: vec![entry(&assigned[0], 2, None)],
+    });
+    let renewer = source.handle.renewer();
+    let mut renewing = tokio::task::JoinSet::new();
+    let same = settings.clone();
+    renewing.spawn(async move { renewer.renew(same).await });
+    let (partition, epoch) = (assigned[0].partition.clone(), assigned[0].epoch);
+    let began = Instant::now();
+    loop {
+        assert!(began.elapsed() < PATIENCE, "nobody answers the commit");
+        match source.event().await {
+            SourceEvent::Committed { entries, result } => {
+                assert_eq!(entries, [(partition, epoch, Offset(2))]);
+                assert_eq!(result.unwrap_err().kind, CommitFailureKind::Timeout);
+                break;
+            }
+            SourceEvent::Records(_) => panic!("nothing is read meanwhile"),
+            _ => {}
+        }
+    }
+    broker.set_down(false).unwrap();
+    renewing.join_next().await.unwrap().unwrap().unwrap();
+    source.stop().await;
+}

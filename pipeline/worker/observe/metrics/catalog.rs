@@ -196,6 +196,8 @@ catalog! {
         "Partitions with records of which none has been read for ten minutes although nothing keeps them back; /live fails while there are any.";
     by_hand: IntCounterVec, "admin_changes_total", [AdminAction, AdminResult],
         "Requests to the admin server that would change something: done, failed, or refused because they had no right to.";
+    key_problem: GaugeVec, "key_problem", [],
+        "1 while the API refuses the key in use, or another key is in its place that cannot be used or read.";
     key_changes: IntCounterVec, "key_changes_total", [KeyResult],
         "What became of the API key in its place: replaced by another one, or refused, not answered for or not readable; the last three count once for each key.";
     source_errors: IntCounterVec, "kafka_errors_total", [SourceError],

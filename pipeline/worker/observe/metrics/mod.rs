@@ -185,6 +185,12 @@ impl Metrics {
         gauge.set(f64::from(count));
     }
 
+    /// Whether something is wrong with the API key.
+    pub fn key_problem(&self, is_wrong: bool) {
+        let gauge = self.families.key_problem.with_label_values(NONE);
+        gauge.set(f64::from(u8::from(is_wrong)));
+    }
+
     /// Something became of an API key.
     pub fn key(&self, result: KeyResult) {
         let label = [result.as_str()];

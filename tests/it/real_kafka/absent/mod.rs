@@ -286,7 +286,9 @@ async fn brokers_that_nobody_reaches_at_the_start_are_told_of_and_found_later() 
     let words = until_away(&worker, "Connection refused").await;
     let seen = assert_soon(since, "that the brokers are away was told", &worker);
     assert!(words.starts_with(&address.to_string()), "{words}");
-    assert_eq!(setup.kustomer.account().requests.total, 0);
+    // The key is asked about at the start, and nothing else.
+    let requests = setup.kustomer.account().requests;
+    assert!(requests.total <= 1, "{requests:?}");
 
     // The way to the brokers opens: a client that asks here learns where they are.
     let listener = socket.listen(64).unwrap();

@@ -96,6 +96,18 @@ impl Driver {
         }
     }
 
+    /// Answers the commits that nobody will answer any more: whoever asked for them waits.
+    pub(super) fn give_up_commits(&mut self) {
+        let entries = self.commits.give_up();
+        if !entries.is_empty() {
+            let failure = CommitFailure {
+                kind: CommitFailureKind::Timeout,
+                detail: "the consumer was made anew before the brokers answered".to_owned(),
+            };
+            self.outbox.event(committed(entries, Err(failure)));
+        }
+    }
+
     pub(super) fn committed_read(&mut self, results: Vec<ReadResult>) {
         let mut assigned = Vec::new();
         let mut again = Vec::new();

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ingest_model::record::TopicPartition;
 
-use super::{Commits, Driver, join, leave};
+use super::{Driver, join, leave};
 use crate::clock;
 use crate::driver::member::{Member, Renewal};
 use crate::port::SourceEvent;
@@ -63,6 +63,8 @@ impl Driver {
         let Renewal { settings, done } = *renewal;
         // An answer to the group's own revocation is part of leaving.
         let revoking = self.partitions.revocation_deadline().is_some();
+        // An answer that has come is worth more than none.
+        self.take_answers();
         let lost = self.partitions.end_revocation();
         self.lost(lost);
         let (settings, made) = match Member::new(&settings) {
@@ -100,7 +102,7 @@ impl Driver {
         let tasks = mem::replace(&mut self.tasks, tasks);
         let offsets_thread = mem::replace(&mut self.offsets_thread, offsets_thread);
         self.answers = answers;
-        self.commits = Commits::default();
+        self.give_up_commits();
         self.read_again = None;
         self.ends.clear();
         self.asked_ends = false;

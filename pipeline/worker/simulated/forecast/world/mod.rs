@@ -363,6 +363,7 @@ impl<'p> World<'p> {
                     low_watermark: Some(Offset(0)),
                     high_watermark: Some(Offset(partition.read_to.saturating_add(each))),
                     lag: None,
+                    readable: true,
                 })
                 .collect();
             let drain = replica.pace.drain(self.now, &snapshot, &statistics);
