@@ -58,6 +58,14 @@ pub struct KeyWatch {
     ask_current: Option<Instant>,
     /// What is in the place and not used yet, and when it is asked about next.
     offered: Option<(SecretString, Instant)>,
+    /// What is wrong with the key in use, and with what is in the place. Each is told when it changes.
+    wrong: Wrong,
+}
+
+#[derive(Debug, Default)]
+struct Wrong {
+    in_use: Option<String>,
+    in_place: Option<String>,
 }
 
 // === impl KeyStatus ===
@@ -95,6 +103,7 @@ impl KeyWatch {
             metrics,
             ask_current: Some(Clock.now()),
             offered: None,
+            wrong: Wrong::default(),
         }
     }
 
@@ -109,17 +118,18 @@ impl KeyWatch {
                 () = shutdown.cancelled() => return Ok(()),
                 () = looked => {}
             }
-            let refused = async {
-                self.client.key_refused().await;
-                tokio::time::sleep(READ_AFTER_REFUSAL).await;
+            let pause = tokio::select! { biased;
+                () = shutdown.cancelled() => return Ok(()),
+                // Some organisations answer 401 for a missing role, so the key itself is asked about.
+                () = self.client.key_refused() => {
+                    self.ask_current.get_or_insert_with(|| Clock.now());
+                    READ_AFTER_REFUSAL
+                }
+                () = tokio::time::sleep(READ_EVERY) => continue,
             };
             tokio::select! { biased;
                 () = shutdown.cancelled() => return Ok(()),
-                // Some organisations answer 401 for a missing role, so the key itself is asked about.
-                () = refused => {
-                    self.ask_current.get_or_insert_with(|| Clock.now());
-                }
-                () = tokio::time::sleep(READ_EVERY) => {}
+                () = tokio::time::sleep(pause) => {}
             }
         }
     }
@@ -130,14 +140,17 @@ impl KeyWatch {
         let read = tokio::task::spawn_blocking(move || place.read()).await;
         match read {
             Ok(Ok(key)) => self.found(key).await,
-            Ok(Err(error)) => self.unreadable(&error),
+            Ok(Err(error)) => self.unreadable(error),
             Err(error) => tracing::error!(%error, "reading the API key failed"),
         }
         if self.ask_current.is_some_and(|at| at <= Clock.now()) {
             self.ask_about_current().await;
         }
-        let wrong = self.offered.is_some() || self.status.borrow().problem.is_some();
-        self.metrics.key_problem(wrong);
+        let wrong = [&self.wrong.in_use, &self.wrong.in_place];
+        let wrong: Vec<&str> = wrong.into_iter().filter_map(Option::as_deref).collect();
+        self.metrics.key_problem(!wrong.is_empty());
+        let problem = (!wrong.is_empty()).then(|| wrong.join("; "));
+        self.status.send_modify(|status| status.problem = problem);
     }
 
     async fn found(&mut self, text: SecretString) {
@@ -156,16 +169,14 @@ impl KeyWatch {
         };
         if key == self.client.key() {
             self.offered = None;
-            if self.ask_current.is_none() {
-                self.problem(None);
-            }
+            self.wrong.in_place = None;
             return;
         }
         match self.client.token_info_of(&key).await {
             Ok(info) => self.replace(key, info).await,
             Err(error) => {
                 let (again, result) = (again_after(&error), result_of(&error));
-                self.not_used(text, again, result, &in_words(&error));
+                self.not_used(text, again, result, &in_words(error));
             }
         }
     }
@@ -183,29 +194,28 @@ impl KeyWatch {
                 "there is another API key, which cannot be used yet; the former one goes on, and the new one is tried again"
             );
         }
-        self.problem(Some(format!("the new key is not used yet: {why}")));
+        self.wrong.in_place = Some(format!("the new key is not used yet: {why}"));
     }
 
-    fn unreadable(&mut self, error: &SecretError) {
-        let why = format!("{:#}", WithCauses(error));
-        if self.status.borrow().problem.as_deref() != Some(&why) {
+    fn unreadable(&mut self, error: SecretError) {
+        let why = in_words(error);
+        if self.wrong.in_place.as_ref() != Some(&why) {
             self.metrics.key(KeyResult::Unreadable);
             tracing::warn!(
                 why,
                 "the API key cannot be read again; the one in use goes on"
             );
         }
-        self.problem(Some(why));
+        self.wrong.in_place = Some(why);
     }
 
     async fn replace(&mut self, key: ApiKey, info: TokenInfo) {
         self.client.replace_key(key);
         self.offered = None;
+        self.wrong.in_place = None;
         self.metrics.key(KeyResult::Replaced);
-        tracing::info!(
-            name = info.name.as_deref().unwrap_or_default(),
-            "the API key was replaced"
-        );
+        // Its name may be a person's: only /status shows it.
+        tracing::info!("the API key was replaced");
         self.status.send_modify(|status| status.replaced += 1);
         self.accepted(info);
         if self.commands.send(Command::KeyReplaced).await.is_err() {
@@ -218,9 +228,9 @@ impl KeyWatch {
             Ok(info) => self.accepted(info),
             Err(error) => {
                 let result = result_of(&error);
-                let why = in_words(&error);
-                let known = self.status.borrow().problem.as_deref() == Some(&why);
                 self.ask_current = Some(Clock.now() + again_after(&error));
+                let why = in_words(error);
+                let known = self.wrong.in_use.as_ref() == Some(&why);
                 if result == KeyResult::Refused {
                     self.status
                         .send_modify(|status| status.accepted = Some(false));
@@ -231,7 +241,7 @@ impl KeyWatch {
                 } else if !known {
                     tracing::warn!(why, "the API has not said whether it accepts the key");
                 }
-                self.problem(Some(why));
+                self.wrong.in_use = Some(why);
             }
         }
     }
@@ -239,6 +249,7 @@ impl KeyWatch {
     /// The API accepts the key in use.
     fn accepted(&mut self, info: TokenInfo) {
         self.ask_current = None;
+        self.wrong.in_use = None;
         let lacks = info.lacks(&self.needs);
         let missing: Vec<&'static str> = lacks.into_iter().map(Need::role).collect();
         if !missing.is_empty() {
@@ -251,17 +262,6 @@ impl KeyWatch {
             status.name = info.name;
             status.accepted = Some(true);
             status.missing_roles = missing;
-            if self.offered.is_none() {
-                status.problem = None;
-            }
-        });
-    }
-
-    fn problem(&self, problem: Option<String>) {
-        self.status.send_if_modified(|status| {
-            let other = status.problem != problem;
-            status.problem = problem;
-            other
         });
     }
 }
@@ -286,19 +286,82 @@ fn again_after(error: &TokenError) -> Duration {
     }
 }
 
-fn in_words(error: &TokenError) -> String {
-    format!("{:#}", WithCauses(error))
+/// An error with its causes, in one line.
+fn in_words(error: impl std::error::Error + Send + Sync + 'static) -> String {
+    format!("{:#}", anyhow::Error::new(error))
 }
 
-/// An error with its causes, in one line.
-struct WithCauses<'a>(&'a dyn std::error::Error);
+#[cfg(test)]
+mod tests {
+    use ingest_kustomer::{BaseUrl, ClientSettings};
+    use kustomer_sim::Config;
+    use kustomer_sim::server::Server;
 
-impl std::fmt::Display for WithCauses<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)?;
-        let causes = std::iter::successors(self.0.source(), |cause| cause.source());
-        causes
-            .into_iter()
-            .try_for_each(|cause| write!(f, ": {cause}"))
+    use super::*;
+
+    /// A look at which everything is asked about that could be.
+    async fn look(watch: &mut KeyWatch) -> KeyStatus {
+        let now = Clock.now();
+        if let Some(at) = &mut watch.ask_current {
+            *at = now;
+        }
+        if let Some((_, again)) = &mut watch.offered {
+            *again = now;
+        }
+        watch.look().await;
+        watch.status.borrow().clone()
+    }
+
+    #[tokio::test]
+    async fn each_key_that_cannot_be_used_is_counted_once_and_all_that_is_wrong_is_shown() {
+        let kustomer = Server::start(Config::default(), "127.0.0.1:0".parse().unwrap());
+        let kustomer = kustomer.await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("key");
+        let url = BaseUrl::parse(&kustomer.url()).unwrap();
+        let client = Client::new(ClientSettings::new(url, "revoked".into())).unwrap();
+        let (commands, mut told) = mpsc::channel(8);
+        let (status, metrics) = (watch::Sender::default(), Metrics::new());
+        let place = SecretRef::File(file.clone());
+        let mut watch = KeyWatch::new(
+            place,
+            client,
+            vec![Need::Track],
+            commands,
+            status,
+            metrics.clone(),
+        );
+        let counted = |result: &str, times: u32| {
+            let line =
+                format!("kustomer_ingest_key_changes_total{{result=\"{result}\"}} {times}\n");
+            assert!(metrics.render().contains(&line), "{line}");
+        };
+        let is_wrong = |wrong: u8| {
+            let line = format!("kustomer_ingest_key_problem {wrong}\n");
+            assert!(metrics.render().contains(&line), "{line}");
+        };
+        std::fs::write(&file, "mistyped").unwrap();
+        for _ in 0..3 {
+            let status = look(&mut watch).await;
+            assert_eq!(status.accepted, Some(false));
+            let problem = status.problem.unwrap();
+            assert!(problem.contains("bad_token; the new key"), "{problem}");
+        }
+        counted("refused", 2);
+        is_wrong(1);
+        std::fs::remove_file(&file).unwrap();
+        for _ in 0..3 {
+            let problem = look(&mut watch).await.problem.unwrap();
+            assert!(problem.contains("cannot read"), "{problem}");
+        }
+        counted("unreadable", 1);
+        counted("refused", 2);
+        std::fs::write(&file, "sim-key").unwrap();
+        let status = look(&mut watch).await;
+        assert_eq!((status.accepted, status.replaced), (Some(true), 1));
+        assert_eq!((status.problem, status.missing_roles.len()), (None, 0));
+        assert!(matches!(told.try_recv(), Ok(Command::KeyReplaced)));
+        counted("replaced", 1);
+        is_wrong(0);
     }
 }
