@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use ingest_kafka::OutgoingRecord;
 use ingest_kafka::embedded::EmbeddedBroker;
-use ingest_kafka::{KafkaOptions, KafkaSettings, OutgoingRecord, RecordProducer};
 use ingest_model::record::{Partition, Topic};
 use serde_json::{Value, json};
 
-use super::process::{DEAD, EVENTS, Worker, configuration, program};
+use super::process::{DEAD, EVENTS, Worker, configuration, producer, program};
 use super::{PATIENCE, message};
 
 /// The command's output for a partition, and its exit code.
@@ -24,8 +24,7 @@ fn frontier(address: &str, partition: &str) -> (Option<i32>, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_says_which_record_holds_a_frontier_and_why() {
     let broker = EmbeddedBroker::start(&[(EVENTS, 1), (DEAD, 1)]).unwrap();
-    let options = KafkaOptions::new(broker.bootstrap_servers(), "put", &[EVENTS], DEAD);
-    let producer = RecordProducer::new(&KafkaSettings::try_new(options).unwrap()).unwrap();
+    let producer = producer(&broker);
     let value = message(
         7,
         "Coupon Applied",

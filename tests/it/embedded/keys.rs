@@ -4,13 +4,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use ingest_kafka::embedded::EmbeddedBroker;
-use ingest_kafka::{KafkaOptions, KafkaSettings, OutgoingRecord, RecordProducer};
+use ingest_kafka::{OutgoingRecord, RecordProducer};
 use ingest_model::record::Topic;
-use kustomer_sim::Config;
 use kustomer_sim::server::Server;
 use serde_json::{Value, json};
 
-use super::process::{DEAD, EVENTS, Worker, configuration};
+use super::process::{DEAD, EVENTS, Worker, configuration, kustomer, producer};
 use super::{PATIENCE, coupon};
 
 /// A worker whose key is in a file, its broker and its Kustomer.
@@ -27,15 +26,8 @@ struct Keyed {
 impl Keyed {
     async fn start(key: &str) -> Self {
         let broker = EmbeddedBroker::start(&[(EVENTS, 2), (DEAD, 1)]).unwrap();
-        let options = KafkaOptions::new(broker.bootstrap_servers(), "put", &[EVENTS], DEAD);
-        let producer = RecordProducer::new(&KafkaSettings::try_new(options).unwrap()).unwrap();
-        let config = Config {
-            limit: 3_000,
-            time_scale: 60.0,
-            ..Config::default()
-        };
-        let kustomer = Server::start(config, "127.0.0.1:0".parse().unwrap());
-        let kustomer = kustomer.await.unwrap();
+        let producer = producer(&broker);
+        let kustomer = kustomer().await;
         let folder = tempfile::tempdir().unwrap();
         let file = configuration(
             folder.path(),

@@ -4,6 +4,10 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use ingest_kafka::embedded::EmbeddedBroker;
+use ingest_kafka::{KafkaOptions, KafkaSettings, RecordProducer};
+use kustomer_sim::Config;
+use kustomer_sim::server::Server;
 use serde_json::Value;
 
 use super::MAPPING;
@@ -13,6 +17,23 @@ pub(super) const DEAD: &str = "quay.dead";
 
 pub(super) fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_kustomer-ingest"))
+}
+
+/// Writes records of [`EVENTS`].
+pub(super) fn producer(broker: &EmbeddedBroker) -> RecordProducer {
+    let options = KafkaOptions::new(broker.bootstrap_servers(), "put", &[EVENTS], DEAD);
+    RecordProducer::new(&KafkaSettings::try_new(options).unwrap()).unwrap()
+}
+
+/// A Kustomer whose minutes are seconds.
+pub(super) async fn kustomer() -> Server {
+    let config = Config {
+        limit: 3_000,
+        time_scale: 60.0,
+        ..Config::default()
+    };
+    let started = Server::start(config, "127.0.0.1:0".parse().unwrap());
+    started.await.unwrap()
 }
 
 /// A worker process of this test; it is killed if the test ends early.

@@ -1,16 +1,13 @@
 //! A worker's last steps: asked for over HTTP, replayed by the program.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
+use ingest_kafka::OutgoingRecord;
 use ingest_kafka::embedded::EmbeddedBroker;
-use ingest_kafka::{KafkaOptions, KafkaSettings, OutgoingRecord, RecordProducer};
 use ingest_model::record::Topic;
-use kustomer_sim::Config;
-use kustomer_sim::server::Server;
 use serde_json::{Value, json};
 
-use super::process::{DEAD, EVENTS, Worker, configuration, program};
+use super::process::{DEAD, EVENTS, Worker, configuration, kustomer, producer, program};
 use super::{PATIENCE, message};
 
 const RECORDS: u64 = 240;
@@ -23,8 +20,7 @@ const PERSONS: [&str; 4] = [
 ];
 
 async fn produce(broker: &EmbeddedBroker) {
-    let options = KafkaOptions::new(broker.bootstrap_servers(), "put", &[EVENTS], DEAD);
-    let producer = RecordProducer::new(&KafkaSettings::try_new(options).unwrap()).unwrap();
+    let producer = producer(broker);
     let [email, name, phone, street] = PERSONS;
     for n in 0..RECORDS {
         let customer = n % 9;
@@ -98,14 +94,7 @@ fn replayed(arguments: &[&str]) -> (Option<i32>, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recording_of_a_whole_process_is_decided_again_and_names_nobody() {
     let broker = EmbeddedBroker::start(&[(EVENTS, 4), (DEAD, 1)]).unwrap();
-    let config = Config {
-        limit: 3_000,
-        time_scale: 60.0,
-        ..Config::default()
-    };
-    let kustomer = Server::start(config, SocketAddr::from(([127, 0, 0, 1], 0)))
-        .await
-        .unwrap();
+    let kustomer = kustomer().await;
     let folder = tempfile::tempdir().unwrap();
     let file = configuration(
         folder.path(),
@@ -167,14 +156,7 @@ async fn a_recording_of_a_whole_process_is_decided_again_and_names_nobody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recording_whose_beginning_is_overwritten_says_so() {
     let broker = EmbeddedBroker::start(&[(EVENTS, 2), (DEAD, 1)]).unwrap();
-    let config = Config {
-        limit: 3_000,
-        time_scale: 60.0,
-        ..Config::default()
-    };
-    let kustomer = Server::start(config, SocketAddr::from(([127, 0, 0, 1], 0)))
-        .await
-        .unwrap();
+    let kustomer = kustomer().await;
     let folder = tempfile::tempdir().unwrap();
     let few = ", steps: 200, personal_data: true";
     let file = configuration(

@@ -17,15 +17,14 @@ fn refused(call: &Call) -> Option<CallResult> {
     })
 }
 
-#[test]
-fn a_hold_for_the_key_is_probed_at_once() {
+/// What is held so goes on at once with another key.
+fn goes_on(answer: fn(&Call) -> Option<CallResult>, hold: (Scope, HoldCause)) {
     let mut driver = Driver::new(settings(), 1);
-    driver.answer(refused);
+    driver.answer(answer);
     driver.record(0, track(1));
     // Probes are minutes apart by then.
     driver.run(3_600);
-    assert_eq!(driver.holds(), [(Scope::Destination, HoldCause::BadToken)]);
-    driver.sent.clear();
+    assert_eq!(driver.holds(), [hold]);
     driver.all_is_well();
     driver.put(Input::KeyReplaced);
     driver.run(2);
@@ -35,22 +34,18 @@ fn a_hold_for_the_key_is_probed_at_once() {
 }
 
 #[test]
+fn a_hold_for_the_key_is_probed_at_once() {
+    goes_on(refused, (Scope::Destination, HoldCause::BadToken));
+}
+
+#[test]
 fn a_hold_for_a_role_is_probed_at_once() {
-    let mut driver = Driver::new(settings(), 1);
-    driver.answer(|call| match call {
+    let no_role = |call: &Call| match call {
         Call::Track { .. } => Some(CallResult::Tracked(Outcome::Hold(HoldCause::MissingRole))),
         _ => None,
-    });
-    driver.record(0, track(1));
-    driver.run(3_600);
+    };
     let events = Scope::Family(Family::Tracking);
-    assert_eq!(driver.holds(), [(events, HoldCause::MissingRole)]);
-    driver.all_is_well();
-    driver.put(Input::KeyReplaced);
-    driver.run(2);
-    assert_eq!(driver.holds(), []);
-    assert_eq!(driver.settled(), [Settlement::Delivered]);
-    driver.run_to_rest();
+    goes_on(no_role, (events, HoldCause::MissingRole));
 }
 
 #[test]

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use ingest_kafka::embedded::{CommitRefusal, EmbeddedBroker};
 use ingest_kafka::{
-    CommitFailureKind, RecordProducer, SourceCommand, SourceErrorKind, SourceEvent,
+    Assigned, CommitFailureKind, KafkaSettings, RecordProducer, SourceCommand, SourceErrorKind,
+    SourceEvent,
 };
 use ingest_model::record::Offset;
 use tokio::time::Instant;
@@ -274,6 +275,22 @@ async fn one_partitions_metadata_does_not_fail_the_commits_of_others() {
     source.stop().await;
 }
 
+/// Reads three records, and commits two of them when no broker answers any more.
+async fn commits_without_brokers(
+    broker: &EmbeddedBroker,
+    settings: &KafkaSettings,
+) -> (Source, Assigned) {
+    fill(settings, "events", 0, 0, 3).await;
+    let mut source = start(settings);
+    let assigned = source.assigned().await.remove(0);
+    source.records(3).await;
+    broker.set_down(true).unwrap();
+    source.send(SourceCommand::Commit {
+        entries: vec![entry(&assigned, 2, None)],
+    });
+    (source, assigned)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_is_away_is_reported_and_survived() {
     let broker = EmbeddedBroker::start(&[("events", 1)]).unwrap();
@@ -285,14 +302,7 @@ async fn a_broker_that_is_away_is_reported_and_survived() {
             .properties
             .insert("session.timeout.ms".to_owned(), "30000".to_owned());
     });
-    fill(&settings, "events", 0, 0, 3).await;
-    let mut source = start(&settings);
-    let assigned = source.assigned().await;
-    source.records(3).await;
-    broker.set_down(true).unwrap();
-    source.send(SourceCommand::Commit {
-        entries: vec![entry(&assigned[0], 2, None)],
-    });
+    let (mut source, _assigned) = commits_without_brokers(&broker, &settings).await;
     let began = Instant::now();
     loop {
         assert!(
@@ -410,20 +420,13 @@ async fn a_commit_that_hangs_is_answered_when_the_consumer_is_made_anew() {
             .properties
             .insert("session.timeout.ms".to_owned(), "30000".to_owned());
     });
-    fill(&settings, "events", 0, 0, 3).await;
-    let mut source = start(&settings);
-    let assigned = source.assigned().await;
-    source.records(3).await;
     // Without a coordinator, the client keeps a commit back for the session's time.
-    broker.set_down(true).unwrap();
-    source.send(SourceCommand::Commit {
-        entries: vec![entry(&assigned[0], 2, None)],
-    });
+    let (mut source, assigned) = commits_without_brokers(&broker, &settings).await;
     let renewer = source.handle.renewer();
     let mut renewing = tokio::task::JoinSet::new();
     let same = settings.clone();
     renewing.spawn(async move { renewer.renew(same).await });
-    let (partition, epoch) = (assigned[0].partition.clone(), assigned[0].epoch);
+    let (partition, epoch) = (assigned.partition, assigned.epoch);
     let began = Instant::now();
     loop {
         assert!(began.elapsed() < PATIENCE, "nobody answers the commit");
