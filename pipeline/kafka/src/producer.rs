@@ -14,7 +14,8 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
-use tokio::sync::RwLock;
+use tokio::sync::{RwLock, RwLockReadGuard};
+use tokio::task::unconstrained;
 
 use crate::client::convert;
 use crate::client::log::ClientLog;
@@ -97,12 +98,13 @@ impl RecordProducer {
 
     /// Writes a record, waits until all in-sync replicas have it, and returns its position.
     ///
-    /// Dropping the future does not cancel the send.
+    /// The first poll hands the record over, unless the queue is full or the client is being made anew: records whose sends are
+    /// polled one after the other keep their order. Dropping the future does not cancel the send.
     ///
     /// # Errors
     /// The record was not acknowledged; [`SendErrorKind::is_retriable`] says whether a retry can help.
     pub async fn send(&self, record: &OutgoingRecord) -> Result<Position, SendError> {
-        let _under_way = self.gate.read().await;
+        let _under_way = self.enter().await;
         let producer = self.lock().producer.clone();
         match producer.send(client_record(record), QUEUE_PATIENCE).await {
             Ok(delivery) => Ok(Position {
@@ -121,7 +123,7 @@ impl RecordProducer {
     /// # Errors
     /// A record was not acknowledged: the first such failure. Any of the records may have been written.
     pub async fn send_all(&self, records: &[OutgoingRecord]) -> Result<(), SendError> {
-        let _under_way = self.gate.read().await;
+        let _under_way = self.enter().await;
         let producer = self.lock().producer.clone();
         let mut deliveries = Vec::with_capacity(records.len());
         let mut failure = None;
@@ -173,6 +175,12 @@ impl RecordProducer {
             kind: convert::send_error(code),
             detail: error.to_string(),
         }
+    }
+
+    /// Waits while the client is made anew. Otherwise it is ready at once, also in a task that has used up its turn: whoever
+    /// polls several sends one after the other relies on their order.
+    async fn enter(&self) -> RwLockReadGuard<'_, ()> {
+        unconstrained(self.gate.read()).await
     }
 
     /// A fatal error ends an idempotent producer for good; it is replaced for the next send.

@@ -172,6 +172,7 @@ impl KeyWatch {
             self.wrong.in_place = None;
             return;
         }
+        self.metrics.key_asked();
         match self.client.token_info_of(&key).await {
             Ok(info) => self.replace(key, info).await,
             Err(error) => {
@@ -224,6 +225,7 @@ impl KeyWatch {
     }
 
     async fn ask_about_current(&mut self) {
+        self.metrics.key_asked();
         match self.client.token_info().await {
             Ok(info) => self.accepted(info),
             Err(error) => {

@@ -76,7 +76,7 @@ impl Figures<'_> {
     fn object_units_of_worker(&self) -> u64 {
         let spent = |class| self.count("quota_spent_requests_total", &[("class", class)]);
         let records = self.requests("tracking.identity_event") + self.identities.told;
-        ["resolve", "track", "write", "read", "probe"]
+        ["resolve", "track", "write", "read", "probe", "key"]
             .into_iter()
             .map(spent)
             .sum::<u64>()

@@ -1,5 +1,8 @@
 //! Dead letters: acknowledged and unchanged, or not sent.
 
+use std::future::{Future as _, poll_fn};
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use ingest_kafka::embedded::EmbeddedBroker;
@@ -66,6 +69,34 @@ async fn a_large_dead_letter_passes() {
     producer.send(letter).await.unwrap();
     let records = all_records(&settings, "dead").await;
     assert_eq!(records[0].value.as_deref(), Some(value.as_slice()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sends_that_are_begun_in_one_turn_keep_their_order() {
+    const SENDS: usize = 1_000;
+    let broker = EmbeddedBroker::start(&[("events", 1), ("dead", 1)]).unwrap();
+    let settings = settings(&broker, &["events"]);
+    let producer = Arc::new(RecordProducer::new(&settings).unwrap());
+    let mut begun = Vec::new();
+    // A task has to give way after a while: that must not put off what was begun first.
+    for number in 0..SENDS {
+        let producer = Arc::clone(&producer);
+        let record = outgoing("dead", 0, &number.to_string());
+        let mut sending = Box::pin(async move { producer.send(&record).await });
+        let first = poll_fn(|context| Poll::Ready(sending.as_mut().poll(context))).await;
+        assert!(first.is_pending(), "{number}: {first:?}");
+        begun.push(sending);
+        if number % 200 == 199 {
+            tokio::task::yield_now().await;
+        }
+    }
+    for sending in begun {
+        sending.await.unwrap();
+    }
+    let records = all_records(&settings, "dead").await;
+    let values = records.iter().map(|record| record.value.clone().unwrap());
+    let wanted = (0..SENDS).map(|number| bytes::Bytes::from(number.to_string()));
+    assert!(values.eq(wanted), "not in the order of their sends");
 }
 
 #[tokio::test(flavor = "multi_thread")]

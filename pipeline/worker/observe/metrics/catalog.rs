@@ -218,7 +218,7 @@ catalog! {
         "Requests in flight.";
     retries: IntCounterVec, "retries_total", [RetryCause],
         "Requests repeated, by cause.";
-    quota_spent: IntCounterVec, "quota_spent_requests_total", [Class],
+    quota_spent: IntCounterVec, "quota_spent_requests_total", [SpentOn],
         "Requests sent, each one unit of the organisation's quota.";
     quota_allowance: GaugeVec, "quota_allowance_requests", [],
         "Requests a minute that this replica may make now.";

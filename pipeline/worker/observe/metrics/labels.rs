@@ -96,6 +96,8 @@ pub enum Label {
     BadTime,
     /// The queue for permits in which a request waits.
     Class,
+    /// What a unit of the quota was spent on: the queue of the request, or the question about a key, which waits in none.
+    SpentOn,
     /// The result of a request.
     Outcome,
     /// Why a request is repeated.
@@ -253,6 +255,8 @@ pub(super) const ACCEPTED: &str = "accepted";
 pub(super) const EMITTED: &str = "emitted";
 pub(super) const SKIPPED: &str = "skipped";
 pub(super) const REJECTED: &str = "rejected";
+/// The value of [`Label::SpentOn`] for a question about the API key.
+pub(super) const KEY: &str = "key";
 
 // === impl Label ===
 
@@ -271,7 +275,7 @@ impl Label {
                 "reason"
             }
             Self::KeyKind => "key",
-            Self::Class => "class",
+            Self::Class | Self::SpentOn => "class",
             Self::Outcome => "outcome",
             Self::RetryCause
             | Self::Waiting
@@ -320,6 +324,11 @@ impl Label {
             Self::Unusable => all(Unusable::ALL, Unusable::as_str),
             Self::BadTime => all(BadTime::ALL, BadTime::as_str),
             Self::Class => all(Class::ALL, Class::as_str),
+            Self::SpentOn => {
+                let mut values = all(Class::ALL, Class::as_str);
+                values.push(KEY);
+                values
+            }
             Self::Outcome => all(OutcomeLabel::ALL, OutcomeLabel::as_str),
             Self::RetryCause => all(RetryCause::ALL, RetryCause::as_str),
             Self::RepeatKind => REPEAT_KINDS.to_vec(),

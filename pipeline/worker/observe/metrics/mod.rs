@@ -197,6 +197,12 @@ impl Metrics {
         self.families.key_changes.with_label_values(&label).inc();
     }
 
+    /// The API is asked about a key, which costs a unit of the quota.
+    pub fn key_asked(&self) {
+        let spent = &self.families.quota_spent;
+        spent.with_label_values(&[labels::KEY]).inc();
+    }
+
     /// Credentials for the brokers had changed.
     pub fn credentials_renewed(&self, outcome: Renewal) {
         let counter = &self.families.credentials_renewed;
