@@ -22,6 +22,7 @@ const CRATES: [&str; 9] = [
     "pipeline/kafka/src",
     "pipeline/kustomer/src",
     "pipeline/registry/src",
+    "pipeline/tokens/src",
     "pipeline/simulator/src",
     "pipeline/worker",
 ];

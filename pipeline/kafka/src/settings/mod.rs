@@ -15,11 +15,13 @@ use std::time::Duration;
 use ingest_model::record::Topic;
 use rdkafka::ClientConfig;
 
+use crate::client::tokens::Tokens;
 use crate::error::SettingsError;
 
 mod ask;
 mod client;
 mod fetch;
+pub mod oauth;
 mod options;
 mod refused;
 pub mod security;
@@ -184,6 +186,12 @@ impl KafkaSettings {
         ["latest", "largest", "end"]
             .iter()
             .any(|end| reset.eq_ignore_ascii_case(end))
+    }
+
+    /// Where clients have their tokens from.
+    pub(crate) fn tokens(&self) -> Tokens {
+        let extensions = self.options.properties.get(oauth::EXTENSIONS);
+        Tokens::new(self.options.tokens.clone(), extensions.map(String::as_str))
     }
 
     pub(crate) fn reader_config(&self) -> &ClientConfig {
