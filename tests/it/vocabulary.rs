@@ -24,7 +24,7 @@ const BASES: [&str; 6] = [
 ];
 
 /// Our crates, each with those of our crates that it may name.
-const OURS: [(&str, &str); 8] = [
+const OURS: [(&str, &str); 9] = [
     ("pipeline/model", ""),
     ("pipeline/encoding", "ingest-model"),
     ("pipeline/mapping", "ingest-model"),

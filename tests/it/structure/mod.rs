@@ -14,7 +14,7 @@ use self::circles::{Source, circles};
 use crate::vocabulary::{files, read, root};
 
 /// Every crate, by the folder of its sources.
-const CRATES: [&str; 9] = [
+const CRATES: [&str; 10] = [
     "pipeline/model/src",
     "pipeline/encoding/src",
     "pipeline/mapping/src",
