@@ -24,7 +24,7 @@ const BASES: [&str; 6] = [
 ];
 
 /// Our crates, each with those of our crates that it may name.
-const OURS: [(&str, &str); 8] = [
+const OURS: [(&str, &str); 9] = [
     ("pipeline/model", ""),
     ("pipeline/encoding", "ingest-model"),
     ("pipeline/mapping", "ingest-model"),
@@ -32,6 +32,7 @@ const OURS: [(&str, &str); 8] = [
     ("pipeline/kafka", "ingest-model"),
     ("pipeline/kustomer", "ingest-model"),
     ("pipeline/registry", "ingest-model ingest-encoding"),
+    ("pipeline/tokens", ""),
     ("pipeline/simulator", ""),
 ];
 
@@ -103,6 +104,7 @@ fn crates_name_only_what_they_may() {
         ("pipeline/kafka", "", "reqwest prometheus"),
         ("pipeline/kustomer", "", "prometheus"),
         ("pipeline/registry", "", "rdkafka prometheus"),
+        ("pipeline/tokens", "", "rdkafka prometheus"),
         ("pipeline/simulator", "dependencies", "reqwest prometheus"),
         (".", "dependencies", "rdkafka reqwest governor"),
     ] {

@@ -33,6 +33,7 @@ mod client;
 mod clock;
 
 pub use client::diagnosis;
+pub use client::tokens::{BrokerToken, TokenSource};
 pub use dead_letter::{DeadLetter, DeadLetterProducer};
 pub use driver::{SourceEvents, SourceHandle, SourceRenewer, spawn};
 pub use error::{

@@ -3,6 +3,7 @@
 //! It is idempotent, so the client's own retries write nothing twice. A record that is not acknowledged within the
 //! delivery time-out fails; it may have been written nevertheless.
 
+use std::error::Error;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use ingest_model::record::{Header, Offset, Partition, Position, Topic, TopicPartition};
 use rdkafka::ClientConfig;
-use rdkafka::client::ClientContext;
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
@@ -19,6 +20,7 @@ use tokio::task::unconstrained;
 
 use crate::client::convert;
 use crate::client::log::ClientLog;
+use crate::client::tokens::Tokens;
 use crate::error::{SendError, SendErrorKind, StartError};
 use crate::settings::KafkaSettings;
 
@@ -36,6 +38,7 @@ pub struct RecordProducer {
 
 struct Current {
     config: ClientConfig,
+    tokens: Tokens,
     producer: FutureProducer<ProducerLog>,
 }
 
@@ -56,8 +59,10 @@ pub struct OutgoingRecord {
     pub timestamp_ms: Option<i64>,
 }
 
-#[derive(Default)]
-struct ProducerLog(ClientLog);
+struct ProducerLog {
+    log: ClientLog,
+    tokens: Tokens,
+}
 
 // === impl RecordProducer ===
 
@@ -67,10 +72,8 @@ impl RecordProducer {
     /// # Errors
     /// The client refuses the settings as a whole.
     pub fn new(settings: &KafkaSettings) -> Result<Self, StartError> {
-        let config = settings.producer_config().clone();
-        let producer = create(&config)?;
         Ok(Self {
-            current: Mutex::new(Current { config, producer }),
+            current: Mutex::new(Current::new(settings)?),
             gate: RwLock::new(()),
         })
     }
@@ -81,10 +84,9 @@ impl RecordProducer {
     /// # Errors
     /// The client refuses the settings, and the old ones stay.
     pub async fn renew(&self, settings: &KafkaSettings) -> Result<(), StartError> {
-        let config = settings.producer_config().clone();
-        let producer = create(&config)?;
+        let new = Current::new(settings)?;
         let alone = self.gate.write().await;
-        let old = std::mem::replace(&mut *self.lock(), Current { config, producer });
+        let old = std::mem::replace(&mut *self.lock(), new);
         drop(alone);
         // Of senders that did not wait for the end, something may still be under way; and dropping it joins a thread.
         let ended = tokio::task::spawn_blocking(move || {
@@ -190,7 +192,7 @@ impl RecordProducer {
         if !is_current {
             return;
         }
-        match create(&current.config) {
+        match create(&current.config, &current.tokens) {
             Ok(producer) => current.producer = producer,
             Err(error) => tracing::error!(%error, "a new producer could not be created"),
         }
@@ -219,23 +221,51 @@ impl fmt::Debug for RecordProducer {
     }
 }
 
-fn create(config: &ClientConfig) -> Result<FutureProducer<ProducerLog>, StartError> {
+fn create(
+    config: &ClientConfig,
+    tokens: &Tokens,
+) -> Result<FutureProducer<ProducerLog>, StartError> {
+    let context = ProducerLog {
+        log: ClientLog::default(),
+        tokens: tokens.clone(),
+    };
     config
-        .create_with_context(ProducerLog::default())
+        .create_with_context(context)
         .map_err(|error| StartError::Client {
             detail: error.to_string(),
         })
 }
 
+// === impl Current ===
+
+impl Current {
+    fn new(settings: &KafkaSettings) -> Result<Self, StartError> {
+        let config = settings.producer_config().clone();
+        let tokens = settings.tokens();
+        let producer = create(&config, &tokens)?;
+        Ok(Self {
+            config,
+            tokens,
+            producer,
+        })
+    }
+}
+
 // === impl ProducerLog ===
 
 impl ClientContext for ProducerLog {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
     fn log(&self, level: RDKafkaLogLevel, fac: &str, log_message: &str) {
-        self.0.line(level, fac, log_message);
+        self.log.line(level, fac, log_message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
         let text = format!("{error}: {reason}");
-        self.0.line(RDKafkaLogLevel::Warning, "PRODUCER", &text);
+        self.log.line(RDKafkaLogLevel::Warning, "PRODUCER", &text);
+    }
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.tokens.give()
     }
 }

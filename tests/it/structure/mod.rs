@@ -14,7 +14,7 @@ use self::circles::{Source, circles};
 use crate::vocabulary::{files, read, root};
 
 /// Every crate, by the folder of its sources.
-const CRATES: [&str; 9] = [
+const CRATES: [&str; 10] = [
     "pipeline/model/src",
     "pipeline/encoding/src",
     "pipeline/mapping/src",
@@ -22,6 +22,7 @@ const CRATES: [&str; 9] = [
     "pipeline/kafka/src",
     "pipeline/kustomer/src",
     "pipeline/registry/src",
+    "pipeline/tokens/src",
     "pipeline/simulator/src",
     "pipeline/worker",
 ];
@@ -34,7 +35,7 @@ fn no_modules_import_from_each_other() {
     let mut wrong = Vec::new();
     for folder in CRATES {
         let sources = sources(&root().join(folder));
-        assert!(sources.len() > 5, "{folder} was not read");
+        assert!(sources.len() > 2, "{folder} was not read");
         let found = circles(&sources);
         wrong.extend(found.iter().map(|circle| format!("{folder}: {circle}")));
     }

@@ -11,11 +11,12 @@
 //!
 //! **Lost** assignments, and every revocation once `closing` is set, are answered immediately.
 
+use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ingest_model::record::TopicPartition;
-use rdkafka::client::ClientContext;
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -24,6 +25,7 @@ use rdkafka::{Statistics as ClientStatistics, TopicPartitionList};
 
 use crate::client::convert;
 use crate::client::log::ClientLog;
+use crate::client::tokens::Tokens;
 use crate::client::topic_ids::TopicIds;
 
 /// What a callback saw, for the driver to act on after the poll.
@@ -51,6 +53,7 @@ pub(crate) struct SourceContext {
     statistics: Mutex<Option<Box<ClientStatistics>>>,
     closing: AtomicBool,
     log: ClientLog,
+    tokens: Tokens,
     topic_ids: Mutex<TopicIds>,
 }
 
@@ -58,9 +61,10 @@ pub(crate) struct SourceContext {
 
 impl SourceContext {
     /// A context for a client with or without debug lines.
-    pub(crate) fn new(debug: bool) -> Self {
+    pub(crate) fn new(debug: bool, tokens: Tokens) -> Self {
         Self {
             log: ClientLog::new(debug),
+            tokens,
             ..Self::default()
         }
     }
@@ -138,6 +142,8 @@ impl SourceContext {
 }
 
 impl ClientContext for SourceContext {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
     fn log(&self, level: RDKafkaLogLevel, fac: &str, log_message: &str) {
         let made_again = lock(&self.topic_ids).line(fac, log_message);
         if let Some(topic) = made_again {
@@ -152,6 +158,10 @@ impl ClientContext for SourceContext {
 
     fn error(&self, error: KafkaError, reason: &str) {
         self.note(Seen::Error(error.rdkafka_error_code(), reason.to_owned()));
+    }
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.tokens.give()
     }
 }
 

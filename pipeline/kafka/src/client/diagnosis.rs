@@ -209,7 +209,7 @@ pub fn plain(words: &str) -> Cow<'_, str> {
         | Diagnosis::Untrusted
         | Diagnosis::Certificate => found,
         Diagnosis::OwnCertificate => found.or_else(|| alert(rest)),
-        Diagnosis::Token => rest.split_once("token: ").map(|(_, said)| said),
+        Diagnosis::Token => words.split_once("token: ").map(|(_, said)| said),
         Diagnosis::NoTls | Diagnosis::WantsTls | Diagnosis::NoCertificate => None,
     };
     let more = more.map_or_else(String::new, |said| format!(" ({said})"));
@@ -308,6 +308,15 @@ mod tests {
             "k:1/bootstrap: Disconnected: connection closed by peer: receive 0 after POLLIN (after 3ms in state APIVERSION_QUERY, 1 identical error(s) suppressed)",
             Diagnosis::WantsTls,
             "k:1: this listener closes connections that do not begin with TLS",
+        );
+    }
+
+    #[test]
+    fn a_token_that_is_refused_is_told_with_the_endpoints_words() {
+        told(
+            "Failed to acquire SASL OAUTHBEARER token: the token endpoint refuses: invalid_client (no such client)",
+            Diagnosis::Token,
+            "there is no token (the token endpoint refuses: invalid_client (no such client))",
         );
     }
 

@@ -6,4 +6,5 @@ pub(crate) mod convert;
 pub mod diagnosis;
 pub(crate) mod log;
 pub(crate) mod stats;
+pub(crate) mod tokens;
 pub(crate) mod topic_ids;

@@ -42,7 +42,7 @@ impl Member {
         let debug = settings.options().properties.contains_key("debug");
         let consumer: BaseConsumer<SourceContext> = settings
             .consumer_config()
-            .create_with_context(SourceContext::new(debug))
+            .create_with_context(SourceContext::new(debug, settings.tokens()))
             .map_err(refused)?;
         let consumer = Arc::new(consumer);
         let (tasks, task_receiver) = mpsc::channel();

@@ -1,10 +1,11 @@
 //! Clients that read and query, and join no group.
 
+use std::error::Error;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
-use rdkafka::client::ClientContext;
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
@@ -12,6 +13,7 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use crate::client::certificate::Trust;
 use crate::client::diagnosis::{self, Diagnosis};
 use crate::client::log::ClientLog;
+use crate::client::tokens::Tokens;
 use crate::clock;
 use crate::error::{ReadError, StartError};
 use crate::settings::KafkaSettings;
@@ -22,6 +24,7 @@ pub(crate) struct ReaderContext {
     log: ClientLog,
     failure: Mutex<Option<String>>,
     trust: Trust,
+    tokens: Tokens,
 }
 
 /// How long the first attempt may take; each further one twice as long.
@@ -36,7 +39,7 @@ const LISTEN_TIMES: usize = 50;
 pub(crate) fn reading_client(
     settings: &KafkaSettings,
 ) -> Result<BaseConsumer<ReaderContext>, StartError> {
-    create(settings.reader_config())
+    create(settings.reader_config(), settings)
 }
 
 /// A consumer with the group's name, which the client requires for assigning partitions; it neither joins the group nor
@@ -54,19 +57,29 @@ pub(crate) fn client_of_group(
 ) -> Result<BaseConsumer<ReaderContext>, StartError> {
     let mut config = settings.reader_config().clone();
     config.set("group.id", group);
-    create(&config)
+    create(&config, settings)
 }
 
-fn create(config: &ClientConfig) -> Result<BaseConsumer<ReaderContext>, StartError> {
+fn create(
+    config: &ClientConfig,
+    settings: &KafkaSettings,
+) -> Result<BaseConsumer<ReaderContext>, StartError> {
     let context = ReaderContext {
         trust: Trust::of(config),
+        tokens: settings.tokens(),
         ..ReaderContext::default()
     };
-    config
-        .create_with_context(context)
-        .map_err(|error| StartError::Client {
-            detail: error.to_string(),
-        })
+    let client: BaseConsumer<ReaderContext> =
+        config
+            .create_with_context(context)
+            .map_err(|error| StartError::Client {
+                detail: error.to_string(),
+            })?;
+    if client.context().tokens.are_needed() {
+        // It asks for one at once, and nobody hears that while something else is asked of it.
+        listen(&client, LISTEN);
+    }
+    Ok(client)
 }
 
 /// Asks until there is an answer, and hears between two attempts what the client says of its connections: its errors are
@@ -180,6 +193,8 @@ impl ReaderContext {
 }
 
 impl ClientContext for ReaderContext {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
     fn log(&self, level: RDKafkaLogLevel, fac: &str, log_message: &str) {
         // Its errors are mere codes; only these lines say why a connection failed.
         if fac == "FAIL" && !matches!(level, RDKafkaLogLevel::Debug) {
@@ -189,10 +204,17 @@ impl ClientContext for ReaderContext {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        if Diagnosis::of(reason) == Some(Diagnosis::Token) {
+            *self.lock() = Some(reason.to_owned());
+        }
         let text = format!("{error}: {reason}");
         if Diagnosis::of(reason).is_none() {
             self.log.line(RDKafkaLogLevel::Warning, "READER", &text);
         }
+    }
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.tokens.give()
     }
 }
 

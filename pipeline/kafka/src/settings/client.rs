@@ -6,6 +6,7 @@ use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
 use super::fetch::FetchLimits;
+use super::oauth;
 use super::options::{KafkaOptions, group_protocol_is_consumer};
 use super::security::Protocol;
 use crate::client::topic_ids::DEBUG_CONTEXT;
@@ -138,6 +139,8 @@ fn base(options: &KafkaOptions, protocol: Protocol) -> ClientConfig {
 
 fn pass_through(config: &mut ClientConfig, options: &KafkaOptions) {
     for (property, value) in &options.properties {
-        config.set(property, value);
+        if !oauth::is_one(property) {
+            config.set(property, value);
+        }
     }
 }

@@ -15,11 +15,13 @@ use std::time::Duration;
 use ingest_model::record::Topic;
 use rdkafka::ClientConfig;
 
+use crate::client::tokens::Tokens;
 use crate::error::SettingsError;
 
 mod ask;
 mod client;
 mod fetch;
+pub mod oauth;
 mod options;
 mod refused;
 pub mod security;
@@ -184,6 +186,11 @@ impl KafkaSettings {
         ["latest", "largest", "end"]
             .iter()
             .any(|end| reset.eq_ignore_ascii_case(end))
+    }
+
+    /// Where clients have their tokens from.
+    pub(crate) fn tokens(&self) -> Tokens {
+        Tokens::new(self.options.tokens.clone())
     }
 
     pub(crate) fn reader_config(&self) -> &ClientConfig {

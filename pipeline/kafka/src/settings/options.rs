@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
+
+use crate::client::tokens::TokenSource;
 
 /// Settings as read from the configuration, not yet checked.
 #[derive(Clone)]
@@ -33,6 +36,8 @@ pub struct KafkaOptions {
     pub delivery_timeout: Duration,
     /// `state.topic`. If set, a new partition delivers nothing until it is resumed: its state is restored first.
     pub state_topic: Option<String>,
+    /// Gives tokens where `sasl.mechanism` is OAUTHBEARER.
+    pub tokens: Option<Arc<dyn TokenSource>>,
 }
 
 /// How much may be prefetched in total: client queue, broker answers and event channel.
@@ -90,6 +95,7 @@ impl KafkaOptions {
             statistics_interval: Duration::from_secs(5),
             delivery_timeout: Duration::from_secs(30),
             state_topic: None,
+            tokens: None,
         }
     }
 }
@@ -122,6 +128,7 @@ impl fmt::Debug for KafkaOptions {
             .field("statistics_interval", &self.statistics_interval)
             .field("delivery_timeout", &self.delivery_timeout)
             .field("state_topic", &self.state_topic)
+            .field("tokens", &self.tokens)
             .finish()
     }
 }

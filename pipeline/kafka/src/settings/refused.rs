@@ -2,6 +2,7 @@
 
 use super::ask::ask_one;
 use super::fetch::prefetch_limit;
+use super::oauth;
 use super::options::{KafkaOptions, group_protocol_is_consumer};
 use crate::error::SettingsError;
 
@@ -133,13 +134,16 @@ pub(super) fn check(options: &KafkaOptions) -> Result<(), SettingsError> {
                         .to_owned(),
                 ));
             }
-            "sasl.mechanism" | "sasl.mechanisms" if value.eq_ignore_ascii_case("OAUTHBEARER") => {
+            "sasl.oauthbearer.config" | "enable.sasl.oauthbearer.unsecure.jwt" => {
                 return Err(refuse(
-                    "OAUTHBEARER is not built in; use SCRAM-SHA-512, PLAIN or TLS certificates"
-                        .to_owned(),
+                    "tokens that nobody has signed are for tests of brokers; set sasl.oauthbearer.token.endpoint.url".to_owned(),
                 ));
             }
             _ => {}
+        }
+        if oauth::is_one(property) {
+            oauth::check(property, value)?;
+            continue;
         }
         ask_one(property, value)?;
         if let Some(limit) = prefetch_limit(options.prefetch, property) {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 
+use super::oauth;
 use crate::error::SettingsError;
 
 /// Raw properties by name; `None` is a value that is not known here, because it is a secret.
@@ -17,6 +18,17 @@ const PROTOCOL: &str = "security.protocol";
 const MECHANISM: [&str; 2] = ["sasl.mechanism", "sasl.mechanisms"];
 /// The mechanisms that take a user and a password.
 const WITH_PASSWORD: [&str; 3] = ["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"];
+/// What a user with a password has to say, with an example.
+const WITH_A_PASSWORD: [(&str, &str); 2] = [
+    ("sasl.username", "kustomer-ingest"),
+    ("sasl.password", "{ file: /path/of/the/password }"),
+];
+/// What a client of a token endpoint has to say.
+const WITH_A_TOKEN: [(&str, &str); 3] = [
+    (oauth::ENDPOINT, "https://login.example/oauth2/token"),
+    (oauth::CLIENT, "kustomer-ingest"),
+    (oauth::SECRET, "{ file: /path/of/the/secret }"),
+];
 /// How a client's certificate may be given, and its key.
 const CERTIFICATE: [&str; 2] = ["ssl.certificate.location", "ssl.certificate.pem"];
 const KEY: [&str; 2] = ["ssl.key.location", "ssl.key.pem"];
@@ -152,7 +164,7 @@ fn complete(properties: &Known) -> Result<(), SettingsError> {
         return Err(insecure(
             "sasl.mechanism",
             "credentials need a mechanism, and none is set".to_owned(),
-            "set it to SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN, as the brokers' listener has it"
+            "set it to SCRAM-SHA-512, SCRAM-SHA-256, PLAIN or OAUTHBEARER, as the brokers' listener has it"
                 .to_owned(),
         ));
     };
@@ -160,18 +172,20 @@ fn complete(properties: &Known) -> Result<(), SettingsError> {
         return Ok(());
     };
     let mechanism = mechanism.trim().to_ascii_uppercase();
-    if !WITH_PASSWORD.contains(&mechanism.as_str()) {
+    let needed: &[(&str, &str)] = if WITH_PASSWORD.contains(&mechanism.as_str()) {
+        &WITH_A_PASSWORD
+    } else if mechanism == "OAUTHBEARER" {
+        &WITH_A_TOKEN
+    } else {
         return Err(insecure(
             name,
             format!("the mechanism {mechanism} is not built in"),
-            "use SCRAM-SHA-512, SCRAM-SHA-256, PLAIN, or a TLS certificate without SASL".to_owned(),
+            "use SCRAM-SHA-512, SCRAM-SHA-256, PLAIN, OAUTHBEARER, or a TLS certificate without SASL"
+                .to_owned(),
         ));
-    }
-    for (needed, example) in [
-        ("sasl.username", "kustomer-ingest"),
-        ("sasl.password", "{ file: /path/of/the/password }"),
-    ] {
-        if !properties.contains_key(needed) {
+    };
+    for (needed, example) in needed {
+        if !properties.contains_key(*needed) {
             return Err(insecure(
                 needed,
                 format!("{mechanism} needs it, and it is missing"),
@@ -179,7 +193,31 @@ fn complete(properties: &Known) -> Result<(), SettingsError> {
             ));
         }
     }
-    Ok(())
+    let endpoint = properties.get(oauth::ENDPOINT).and_then(Option::as_deref);
+    match endpoint.filter(|_| mechanism == "OAUTHBEARER") {
+        Some(endpoint) => safe_endpoint(endpoint),
+        None => Ok(()),
+    }
+}
+
+/// The client's secret goes there.
+fn safe_endpoint(endpoint: &str) -> Result<(), SettingsError> {
+    let (scheme, rest) = endpoint.trim().split_once("://").unwrap_or_default();
+    let host = rest.split('/').next().unwrap_or_default();
+    match scheme {
+        "https" if !host.is_empty() => Ok(()),
+        "http" if !host.is_empty() && is_local(host) => Ok(()),
+        "http" => Err(insecure(
+            oauth::ENDPOINT,
+            format!("http sends the client's secret in clear text to {host}"),
+            "use https".to_owned(),
+        )),
+        _ => Err(insecure(
+            oauth::ENDPOINT,
+            "is not the address of a token endpoint".to_owned(),
+            "write https://HOST/PATH".to_owned(),
+        )),
+    }
 }
 
 fn doubts(brokers: &str, local: bool, protocol: Protocol, properties: &Known) -> Vec<Doubt> {
@@ -419,6 +457,19 @@ mod tests {
         };
         assert_eq!(missing(&[(PROTOCOL, "SASL_SSL")]), "sasl.mechanism");
         assert_eq!(missing(&[("sasl.mechanisms", "GSSAPI")]), "sasl.mechanisms");
+        let token = [
+            ("sasl.mechanism", "OAUTHBEARER"),
+            (oauth::CLIENT, "me"),
+            (oauth::SECRET, "?"),
+            (oauth::ENDPOINT, "http://login.example/token"),
+        ];
+        assert_eq!(missing(&token[..1]), oauth::ENDPOINT);
+        assert_eq!(missing(&token), oauth::ENDPOINT, "in the clear");
+        let mut safe = token;
+        for endpoint in ["https://login.example/token", "http://127.0.0.1:8080/token"] {
+            safe[3] = (oauth::ENDPOINT, endpoint);
+            assert_eq!(protocol("k:1", &safe), Protocol::SaslSsl);
+        }
         assert_eq!(missing(&SCRAM[..1]), "sasl.username");
         assert_eq!(missing(&SCRAM[..2]), "sasl.password");
         assert_eq!(

@@ -1,15 +1,24 @@
 //! How the Kafka client's settings come from the configuration and its secrets.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
+use anyhow::Context as _;
+use ingest_kafka::settings::oauth::{self, Oauth};
 use ingest_kafka::settings::security::Connection;
-use ingest_kafka::{KafkaOptions, Prefetch, SettingsError};
+use ingest_kafka::{BrokerToken, KafkaOptions, Prefetch, SettingsError, TokenSource};
+use ingest_tokens::{TokenKeeper, TokenSettings};
+use secrecy::ExposeSecret as _;
 
 use super::{BudgetSettings, KafkaSettings, PropertyValue, Settings};
+use crate::clock::Clock;
 use crate::config::secret::SecretError;
 
 /// The part of the budget that may be prefetched, as a divisor.
 const PREFETCH_PART: u64 = 4;
+/// How long one request for a token may take.
+const TOKEN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why the Kafka client's settings cannot be created.
 #[derive(Debug, thiserror::Error)]
@@ -26,9 +35,48 @@ pub enum ClientSettingsError {
     /// The instance id cannot be read.
     #[error("kafka.instance_id")]
     InstanceId(#[source] SecretError),
+    /// Tokens cannot be asked for.
+    #[error("kafka.properties[sasl.oauthbearer.…]")]
+    Tokens(#[source] anyhow::Error),
     /// The client refuses the settings.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+}
+
+/// Tokens for brokers, from a token endpoint.
+#[derive(Debug)]
+struct Tokens {
+    client: String,
+    keeper: TokenKeeper,
+}
+
+fn tokens(oauth: &Oauth<'_>) -> anyhow::Result<Tokens> {
+    let ca = oauth.authorities.map(|path| {
+        std::fs::read(path).with_context(|| format!("https.ca.location: cannot read {path}"))
+    });
+    let settings = TokenSettings {
+        endpoint: oauth.endpoint.parse().context(oauth::ENDPOINT)?,
+        client_id: oauth.client_id.to_owned(),
+        client_secret: oauth.client_secret.into(),
+        scope: oauth.scope.map(str::to_owned),
+        ca: ca.transpose()?,
+        timeout: TOKEN_TIMEOUT,
+    };
+    Ok(Tokens {
+        client: oauth.client_id.to_owned(),
+        keeper: TokenKeeper::new(settings, || Clock.unix_ms())?,
+    })
+}
+
+impl TokenSource for Tokens {
+    fn token(&self) -> Result<BrokerToken, String> {
+        let token = self.keeper.token().map_err(|error| error.to_string())?;
+        Ok(BrokerToken {
+            value: token.value.expose_secret().to_owned(),
+            principal: self.client.clone(),
+            expires_ms: token.expires_ms,
+        })
+    }
 }
 
 // === impl Settings ===
@@ -70,7 +118,11 @@ impl Settings {
             properties.insert(name.clone(), value);
         }
         let budget = Some(self.budget);
-        let options = self.kafka.options(properties, instance_id, budget);
+        let mut options = self.kafka.options(properties, instance_id, budget);
+        if let Some(oauth) = Oauth::of(&options.properties) {
+            let tokens = tokens(&oauth).map_err(ClientSettingsError::Tokens)?;
+            options.tokens = Some(Arc::new(tokens));
+        }
         Ok(ingest_kafka::KafkaSettings::try_new(options)?)
     }
 }

@@ -14,6 +14,7 @@ use ingest_model::outcome::{HeldBy, HoldCause, Rejection, RetryCause, SkipReason
 use ingest_model::reading::LifeCause;
 use ingest_model::record::Traffic;
 
+pub use super::by_hand::{AdminAction, AdminResult, KeyResult};
 use crate::observe::pace::DrainState;
 
 /// Why a recording was written.
@@ -172,43 +173,6 @@ pub enum Waiting {
     Time,
     /// Room in its partition's commits for what it would settle.
     CommitRoom,
-}
-
-/// What a request to the admin server would change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum AdminAction {
-    /// What is logged.
-    LogLevel,
-    /// The end of a hold.
-    ReleaseHold,
-    /// A file with the last steps.
-    Recording,
-    /// Nothing that there is.
-    Unknown,
-}
-
-/// What became of a request to change something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum AdminResult {
-    /// It is done.
-    Done,
-    /// It could not be done.
-    Failed,
-    /// Whoever sent it may not.
-    Refused,
-}
-
-/// What became of an API key that was found in its place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum KeyResult {
-    /// It is used now instead of the former one.
-    Replaced,
-    /// The API refuses it, or it cannot be a key.
-    Refused,
-    /// The API has not answered for it.
-    Unanswered,
-    /// The place cannot be read.
-    Unreadable,
 }
 
 /// Something that the API was found not to offer.
@@ -423,80 +387,6 @@ impl Fallback {
             Self::RefsOff => "refs_off",
             Self::LockOff => "lock_off",
             Self::LockIgnored => "lock_ignored",
-        }
-    }
-}
-
-// === impl KeyResult ===
-
-impl KeyResult {
-    /// Every value.
-    pub const ALL: &'static [Self] = &[
-        Self::Replaced,
-        Self::Refused,
-        Self::Unanswered,
-        Self::Unreadable,
-    ];
-
-    /// The label in metrics.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Replaced => "replaced",
-            Self::Refused => "refused",
-            Self::Unanswered => "unanswered",
-            Self::Unreadable => "unreadable",
-        }
-    }
-}
-
-// === impl AdminAction ===
-
-impl AdminAction {
-    /// Every value.
-    pub const ALL: &'static [Self] = &[
-        Self::LogLevel,
-        Self::ReleaseHold,
-        Self::Recording,
-        Self::Unknown,
-    ];
-
-    /// The action that a path of the admin server stands for.
-    #[must_use]
-    pub fn of_path(path: &str) -> Self {
-        match path.split('/').nth(1) {
-            Some("log-level") => Self::LogLevel,
-            Some("holds") => Self::ReleaseHold,
-            Some("debug") => Self::Recording,
-            Some(_) | None => Self::Unknown,
-        }
-    }
-
-    /// The label in metrics.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::LogLevel => "log_level",
-            Self::ReleaseHold => "release_hold",
-            Self::Recording => "recording",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
-// === impl AdminResult ===
-
-impl AdminResult {
-    /// Every value.
-    pub const ALL: &'static [Self] = &[Self::Done, Self::Failed, Self::Refused];
-
-    /// The label in metrics.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Failed => "failed",
-            Self::Refused => "refused",
         }
     }
 }

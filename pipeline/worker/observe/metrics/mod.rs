@@ -4,6 +4,7 @@
 //! The series of a partition end when the partition is handed back. What the machine reports arrives as facts and
 //! snapshots ([`Metrics::observe`], [`Metrics::observe_snapshot`]); everything else has its own method.
 
+mod by_hand;
 pub mod catalog;
 mod facts;
 pub mod labels;

@@ -1,5 +1,6 @@
 //! Brokers that let nobody in who does not prove who they are, over TLS; and what is said when somebody cannot.
 
+mod bearer;
 mod broker;
 mod certificates;
 mod refusals;

@@ -10,7 +10,7 @@ use super::certificates::Authority;
 use super::{MTLS, World, scram};
 
 /// What `check --online` says about the brokers.
-fn checked(world: &World, brokers: &str, properties: &str) -> String {
+pub(super) fn checked(world: &World, brokers: &str, properties: &str) -> String {
     let config = world.config(brokers, properties);
     let output = Command::new(env!("CARGO_BIN_EXE_kustomer-ingest"))
         .args(["check", "--online", "--config"])

@@ -10,7 +10,7 @@ use super::super::wait_for;
 use super::super::worker::Worker;
 use super::{MTLS, World, scram};
 
-const RENEWED: &str = "the credentials for the brokers were renewed";
+pub(super) const RENEWED: &str = "the credentials for the brokers were renewed";
 const KEPT: &str = "the new credentials for the brokers cannot be used; the old ones stay in use";
 
 fn options() -> Options {
@@ -23,7 +23,13 @@ fn options() -> Options {
 }
 
 /// The shop goes on until all workers have said this once more than before.
-async fn busy_until(world: &World, shop: &mut Shop, workers: &[&Worker], said: &str, times: usize) {
+pub(super) async fn busy_until(
+    world: &World,
+    shop: &mut Shop,
+    workers: &[&Worker],
+    said: &str,
+    times: usize,
+) {
     let said_it = || workers.iter().all(|worker| worker.count(said) >= times);
     let begun = Clock.now();
     while !said_it() {
