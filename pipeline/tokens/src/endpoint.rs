@@ -1,20 +1,37 @@
 //! One request to the token endpoint, and what its answers mean.
 
 use std::error::Error;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
-
-use crate::TokenSettings;
+use url::Url;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 /// The largest answer, and so the longest token.
 const MAX_ANSWER: usize = 256 * 1024;
 /// The most that is shown of what the endpoint says about an error.
 const MAX_WORDS: usize = 200;
+
+/// Where tokens come from, and who asks.
+#[derive(Debug, Clone)]
+pub struct TokenSettings {
+    /// The provider's token endpoint.
+    pub endpoint: Url,
+    /// The client's name.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: SecretString,
+    /// What the token shall be good for, if the provider wants to know.
+    pub scope: Option<String>,
+    /// Certificates (PEM) that are trusted besides those of the system.
+    pub ca: Option<Vec<u8>>,
+    /// How long one request may take.
+    pub timeout: Duration,
+}
 
 /// Asks for tokens.
 pub(crate) struct Endpoint {

@@ -11,32 +11,14 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use secrecy::SecretString;
-use url::Url;
 
-pub use self::endpoint::{BuildError, TokenError};
+pub use self::endpoint::{BuildError, TokenError, TokenSettings};
 use self::endpoint::{Endpoint, Given};
 
 /// How long a caller waits for a token.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// A token that expires sooner is as good as none.
 const MARGIN_MS: i64 = 2_000;
-
-/// Where tokens come from, and who asks.
-#[derive(Debug, Clone)]
-pub struct TokenSettings {
-    /// The provider's token endpoint.
-    pub endpoint: Url,
-    /// The client's name.
-    pub client_id: String,
-    /// Its secret.
-    pub client_secret: SecretString,
-    /// What the token shall be good for, if the provider wants to know.
-    pub scope: Option<String>,
-    /// Certificates (PEM) that are trusted besides those of the system.
-    pub ca: Option<Vec<u8>>,
-    /// How long one request may take.
-    pub timeout: Duration,
-}
 
 /// A token.
 #[derive(Debug, Clone)]
