@@ -13,6 +13,7 @@ use crate::lifecycle::key::KeyStatus;
 use crate::observe::Observer;
 use crate::observe::account::Account;
 use crate::observe::pace::Pace;
+use crate::observe::retention::RetentionGuard;
 use crate::observe::watchdog::{Stalled, Watchdog};
 use crate::pump::{KafkaStatus, PumpView};
 
@@ -35,6 +36,7 @@ pub async fn keep(
     let mut pace = Pace::default();
     let mut account = Account::default();
     let mut watchdog = Watchdog::default();
+    let mut retention = RetentionGuard::default();
     // It ends with the pump, whose last view shows the end of the drain.
     while views.changed().await.is_ok() {
         let Some(view) = views.borrow_and_update().clone() else {
@@ -52,6 +54,11 @@ pub async fn keep(
         let stalled = watchdog.look(view.at, &view.snapshot, &view.statistics, answers);
         observer.stalled(&stalled, report.stalled.is_empty());
         report.stalled = stalled.iter().map(Stalled::in_words).collect();
+        let times = (view.at, Clock.unix_ms());
+        let kept = &view.brokers.retention;
+        let outlooks = retention.look(times, &view.snapshot, &view.statistics, kept);
+        observer.outlooks(&outlooks, &report.retention);
+        report.retention = outlooks;
         report.uptime_seconds = view.at.saturating_duration_since(started).as_secs();
         report.phase = if spawner.halting().is_cancelled() {
             Phase::Halted

@@ -16,6 +16,7 @@ use crate::lifecycle::key::KeyStatus;
 use crate::observe::advice::Places;
 use crate::observe::breaks::{Break, Breaks};
 use crate::observe::pace::DrainState;
+use crate::observe::retention::Outlook;
 use crate::observe::watchdog::SILENT_AFTER;
 use crate::pump::{KafkaStatus, ReserveChange};
 
@@ -52,6 +53,8 @@ pub struct StatusReport {
     pub kafka: KafkaStatus,
     /// Partitions whose records do not come although nothing keeps them back: `/live` fails for them.
     pub stalled: Vec<String>,
+    /// For each topic of which this replica owns partitions, when its unsettled records will be deleted.
+    pub retention: Vec<Outlook>,
     /// The schema registry; `null` without one.
     pub schema_registry: Option<RegistryView>,
     /// Dead letters since the start.
@@ -422,6 +425,7 @@ mod tests {
             away: Some((now, "no route".to_owned())),
             topics: Vec::new(),
             credentials: None,
+            ..BrokersView::default()
         };
         let mut report = StatusReport::new(Places::default());
         report.phase = Phase::Running;

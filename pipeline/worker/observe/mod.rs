@@ -7,6 +7,7 @@ mod drain;
 pub mod metrics;
 mod observer;
 pub mod pace;
+pub mod retention;
 pub mod telemetry;
 pub mod watchdog;
 pub(crate) mod words;

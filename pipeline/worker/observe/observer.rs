@@ -19,6 +19,7 @@ use super::advice::Places;
 use super::breaks::{Breaks, Cause};
 use super::metrics::Metrics;
 use super::metrics::labels::Renewal;
+use super::retention::Outlook;
 use super::watchdog::Stalled;
 use crate::clock::Clock;
 
@@ -124,6 +125,24 @@ impl Observer {
                 seconds = one.since.as_secs(),
                 "records are there and none is read, although nothing keeps them back; /live fails, so that the process is restarted"
             );
+        }
+    }
+
+    /// When unsettled records will be deleted; `before` is what was said last.
+    pub(crate) fn outlooks(&self, outlooks: &[Outlook], before: &[Outlook]) {
+        self.metrics.outlooks(outlooks, before);
+        for one in outlooks.iter().filter(|one| one.is_urgent()) {
+            let mut of_it = before.iter().filter(|known| known.topic == one.topic);
+            if !of_it.any(Outlook::is_urgent) {
+                tracing::error!(
+                    topic = one.topic,
+                    partition = one.partition,
+                    oldest_unsettled_seconds = one.oldest_unsettled_seconds,
+                    left_seconds = one.left_seconds,
+                    deleted_unsettled_in_seconds = one.deleted_unsettled_in_seconds,
+                    "records will be deleted before they are delivered: raise the topic's retention, or what keeps the backlog"
+                );
+            }
         }
     }
 

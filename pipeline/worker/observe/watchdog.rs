@@ -82,7 +82,7 @@ impl Watchdog {
 }
 
 /// Records above the frontier, as the brokers see it.
-fn unread(view: &PartitionView, statistics: &Statistics) -> u64 {
+pub(super) fn unread(view: &PartitionView, statistics: &Statistics) -> u64 {
     let mut all = statistics.partitions.iter();
     let of_it = all.find(|one| one.partition == view.partition && one.readable);
     let Some(lag) = of_it.and_then(|one| one.lag) else {
@@ -127,6 +127,7 @@ mod tests {
             unsettled: 0,
             settled: 0,
             frontier: Some(Offset(read_to)),
+            oldest_ms: None,
             read_to: Some(Offset(read_to)),
             committed: Some(Offset(10)),
             metadata_used: 0.0,

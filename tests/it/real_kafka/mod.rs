@@ -34,6 +34,7 @@ mod rebalance;
 mod refused;
 mod replay;
 mod restart;
+mod retention;
 mod schemas;
 mod secure;
 mod setup;

@@ -18,6 +18,8 @@ pub struct PartitionView {
     pub settled: u64,
     /// Everything below is settled.
     pub frontier: Option<Offset>,
+    /// The time in epoch milliseconds of the oldest record that is not settled; `None` if there is none in memory.
+    pub oldest_ms: Option<i64>,
     /// The offset after the last record that was read; `None` before the first.
     pub read_to: Option<Offset>,
     /// The offset that the broker has acknowledged.
@@ -53,6 +55,7 @@ impl Partitions {
             unsettled: assignment.in_hand(),
             settled: assignment.ledger.settled(),
             frontier: assignment.ledger.frontier(),
+            oldest_ms: assignment.ledger.oldest_stamp(),
             read_to: assignment.ledger.read_to(),
             committed: assignment.acked,
             metadata_used: assignment.room.used(self.commits.limit),

@@ -5,7 +5,9 @@
 //! between.
 
 pub(crate) mod client;
+pub(crate) mod configs;
 pub mod memory;
+pub mod retention;
 pub mod topics;
 
 use std::collections::BTreeMap;

@@ -6,15 +6,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use ingest_model::record::{Partition, Topic, TopicPartition};
 use ingest_model::state_log::format::{HEADER_KEY, decode_header, encode_header};
-use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
-use rdkafka::client::ClientContext;
-use rdkafka::config::{FromClientConfigAndContext as _, RDKafkaLogLevel};
-use rdkafka::error::KafkaError;
 
 use super::StateProducer;
-use crate::client::log::ClientLog;
-use crate::error::{ReadError, SendError, StartError};
+use crate::error::{ReadError, SendError};
 use crate::producer::OutgoingRecord;
+use crate::reader::configs::topic_configs;
 use crate::reader::read_partitions;
 use crate::reader::topics::fetch_partition_counts_of;
 use crate::settings::KafkaSettings;
@@ -32,10 +28,6 @@ pub struct StateTopic {
     /// Whether it is compacted; `None` where the credentials do not allow asking.
     pub compacted: Option<bool>,
 }
-
-/// The admin client's callbacks: only its log.
-#[derive(Default)]
-struct AdminLog(ClientLog);
 
 // === impl StateTopic ===
 
@@ -118,33 +110,8 @@ async fn compacted(
     topic: &Topic,
     timeout: Duration,
 ) -> Result<Option<bool>, ReadError> {
-    let admin =
-        AdminClient::from_config_and_context(settings.producer_config(), AdminLog::default())
-            .map_err(|error| StartError::Client {
-                detail: error.to_string(),
-            })?;
-    let wanted = [ResourceSpecifier::Topic(topic.as_str())];
-    let options = AdminOptions::new().request_timeout(Some(timeout));
-    let answered = tokio::time::timeout(timeout, admin.describe_configs(&wanted, &options)).await;
-    let Ok(Ok(answers)) = answered else {
-        return Ok(None);
-    };
-    let policy = answers
-        .iter()
-        .filter_map(|answer| answer.as_ref().ok())
-        .find_map(|resource| resource.get("cleanup.policy")?.value.clone());
-    Ok(policy.map(|policy| policy.split(',').any(|word| word.trim() == "compact")))
-}
-
-// === impl AdminLog ===
-
-impl ClientContext for AdminLog {
-    fn log(&self, level: RDKafkaLogLevel, fac: &str, log_message: &str) {
-        self.0.line(level, fac, log_message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        let text = format!("{error}: {reason}");
-        self.0.line(RDKafkaLogLevel::Warning, "ADMIN", &text);
-    }
+    let configs = topic_configs(settings, std::slice::from_ref(topic), timeout).await?;
+    Ok(configs
+        .first()
+        .and_then(|(_, config)| config.cleans_by("compact")))
 }

@@ -180,6 +180,12 @@ catalog! {
         "How often a partition began a new life while it was read, so that its earlier offsets lost their meaning.";
     vanished: IntCounterVec, "records_vanished_total", [Topic],
         "Records that were deleted before they were read, or with their topic before they were delivered: they are lost.";
+    oldest_unsettled: GaugeVec, "oldest_unsettled_seconds", [Topic],
+        "Age of the oldest record that is not settled, by the record's own time; absent while it is not known.";
+    retention_left: GaugeVec, "retention_left_seconds", [Topic],
+        "For how long that record will be there at least; absent if the topic's records are not deleted by age.";
+    deleted_unsettled: GaugeVec, "deleted_unsettled_in_seconds", [Topic],
+        "When records will be deleted before they are settled if everything goes on as in the last minutes; absent if never.";
     commits: IntCounterVec, "commits_total", [Commit],
         "Commits of offsets, by result.";
     commit_metadata: GaugeVec, "commit_metadata_ratio", [Topic, Partition],

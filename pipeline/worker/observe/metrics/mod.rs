@@ -28,6 +28,7 @@ use self::labels::{
 use crate::observe::account::Figures;
 use crate::observe::breaks::Cause;
 use crate::observe::pace::{Drain, DrainState, WithArrivals};
+use crate::observe::retention::Outlook;
 
 /// All metrics of the process; cheap to clone.
 #[derive(Debug, Clone)]
@@ -268,6 +269,33 @@ impl Metrics {
         for state in DrainState::ALL {
             let gauge = f.drain_state.with_label_values(&[state.as_str()]);
             gauge.set(f64::from(u8::from(state == drain.state)));
+        }
+    }
+
+    /// When unsettled records will be deleted; topics that are not owned any more have no figures.
+    pub(crate) fn outlooks(&self, outlooks: &[Outlook], before: &[Outlook]) {
+        let f = &self.families;
+        let gauges = [&f.oldest_unsettled, &f.retention_left, &f.deleted_unsettled];
+        let gone = |known: &&Outlook| !outlooks.iter().any(|one| one.topic == known.topic);
+        let gone = before.iter().filter(gone).map(|one| (one, [None; 3]));
+        let present = outlooks.iter().map(|one| {
+            let nothing = one.partition.is_none();
+            let oldest = one
+                .oldest_unsettled_seconds
+                .or_else(|| nothing.then_some(0));
+            let left = one
+                .left_seconds
+                .or_else(|| one.retention_seconds.filter(|_| nothing));
+            (one, [oldest, left, one.deleted_unsettled_in_seconds])
+        });
+        for (one, values) in gone.chain(present) {
+            let label = [one.topic.as_str()];
+            for (gauge, value) in gauges.iter().zip(values) {
+                match value {
+                    Some(value) => gauge.with_label_values(&label).set(whole(value)),
+                    None => drop(gauge.remove_label_values(&label)),
+                }
+            }
         }
     }
 

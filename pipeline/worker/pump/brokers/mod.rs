@@ -2,6 +2,7 @@
 //! it says nothing about topics that it does not read, nor about brokers that fall silent.
 
 mod renewal;
+mod retention;
 mod status;
 
 use std::collections::BTreeMap;
@@ -65,6 +66,7 @@ pub(super) fn watch(
 ) -> watch::Receiver<BrokersView> {
     let (views, seen) = watch::channel(BrokersView::default());
     let views = Arc::new(views);
+    watching.spawn(retention::keep(live.clone(), Arc::clone(&views)));
     watching.spawn(watch.look_on(live, Arc::clone(&views)));
     if let Some((renewal, clients)) = renewal {
         watching.spawn(renewal.keep(clients, views, observer.clone()));

@@ -1,7 +1,9 @@
 //! What keeps the Kafka side from working, for people: brokers that do not answer, topics that do not exist.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use ingest_kafka::reader::retention::Retention;
 use ingest_kafka::{SendError, SendErrorKind};
 use ingest_model::record::Topic;
 use ingest_model::trouble::{Trouble, TroubleKind};
@@ -21,6 +23,8 @@ pub struct BrokersView {
     pub topics: Vec<TopicTrouble>,
     /// What has become of the credentials; `None` until they were looked at, or if they are in no file.
     pub credentials: Option<Credentials>,
+    /// How long the records of the input topics are kept, as far as the brokers have said it.
+    pub retention: BTreeMap<Topic, Retention>,
 }
 
 /// What has become of the credentials since the start.
