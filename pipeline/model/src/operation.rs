@@ -319,6 +319,15 @@ impl Operation {
         }
     }
 
+    /// Whether it deletes its object.
+    #[must_use]
+    pub fn deletes(&self) -> bool {
+        match self {
+            Self::KObject(object) => object.deletes,
+            Self::Identify(_) | Self::Track(_) => false,
+        }
+    }
+
     /// Puts another reference in the place of the one to the same customer.
     pub fn rename_customer(&mut self, customer: CustomerRef) {
         match self {

@@ -130,6 +130,108 @@ fn without_the_role_deletions_wait_and_everything_else_goes_on() {
     }
 }
 
+/// A state of an order of somebody whom nobody knows yet.
+fn parked(id: u64, version: u64) -> Planned {
+    let park = MissingCustomer::Park;
+    make::order_of("order", id, version, 100 + id, park, json!({}))
+}
+
+/// Every order's state waits for its customer when the order's deletion comes, in the partition of the state or in another one, or
+/// with another state of the order between the two. Then the customers come.
+#[test]
+fn what_waits_for_a_customer_is_not_made_once_its_object_is_deleted() {
+    for keeps in [false, true] {
+        let mut world = world(3);
+        if keeps {
+            world = world.with_state();
+        }
+        let replica = world.start_replica();
+        world.assign_all(replica);
+        for id in 0..40 {
+            world.put(0, make::emit(vec![parked(id, 1)]));
+        }
+        world.kick(replica);
+        world.run(Duration::from_secs(60));
+        for id in 0..40 {
+            match id % 4 {
+                0 => world.put(0, make::emit(vec![deletion(id, 2)])),
+                1 => world.put(1, make::emit(vec![deletion(id, 2)])),
+                2 => {
+                    world.put(1, make::emit(vec![parked(id, 2)]));
+                    world.put(0, make::emit(vec![deletion(id, 3)]));
+                }
+                // The deletion is older than what waits.
+                _ => world.put(1, make::emit(vec![deletion(id, 0)])),
+            }
+        }
+        world.kick(replica);
+        world.run(Duration::from_secs(30));
+        for id in 0..40 {
+            world.put(2, make::emit(vec![make::identify(100 + id, "Ann")]));
+        }
+        world.kick(replica);
+        assert!(world.run(HOUR), "{:?}", world.settled);
+        let made = world.sim.account().kobjects_total;
+        assert_eq!(made, 10, "only those that are newer than their deletions");
+        assert_eq!(standing(&world).len(), 10);
+        assert_eq!(deletes(&world), 0, "there was nothing to delete");
+        assert!(world.letters.is_empty(), "{:?}", world.letters);
+        for id in 0..40 {
+            world.put(1, make::emit(vec![parked(id, 1)]));
+        }
+        world.kick(replica);
+        assert!(world.run(HOUR), "{:?}", world.settled);
+        let made = world.sim.account().kobjects_total;
+        assert_eq!(made, 10, "older states bring nothing back");
+        assert!(world.no_invariant_broken());
+    }
+}
+
+/// A state and its deletion are read at once, as after a restart: nobody has looked for the customer yet.
+#[test]
+fn a_state_that_is_parked_behind_its_deletion_is_dropped_when_nobody_has_its_customer() {
+    let mut world = world(5);
+    let replica = world.start_replica();
+    for id in 0..20 {
+        world.put(0, make::emit(vec![parked(id, 1)]));
+        world.put(1, make::emit(vec![parked(id, 2)]));
+        world.put(0, make::emit(vec![deletion(id, 3)]));
+        if id % 2 == 0 {
+            world.put(0, make::emit(vec![state(id, 4)]));
+        }
+    }
+    world.assign_all(replica);
+    assert!(world.run(Duration::from_secs(90)), "{:?}", world.settled);
+    assert_eq!(standing(&world).len(), 10, "what comes after the deletion");
+    assert_eq!(deletes(&world), 0, "there was nothing to delete");
+    for id in 0..20 {
+        world.put(2, make::emit(vec![make::identify(100 + id, "Ann")]));
+    }
+    world.kick(replica);
+    assert!(world.run(HOUR), "{:?}", world.settled);
+    assert_eq!(standing(&world).len(), 10);
+    assert!(world.letters.is_empty(), "{:?}", world.letters);
+    assert!(world.no_invariant_broken());
+}
+
+/// An object that is there is deleted although a state of it waits for another customer.
+#[test]
+fn a_deletion_does_not_wait_for_the_customer_of_an_older_state() {
+    let mut world = world(4);
+    let replica = world.start_replica();
+    world.assign_all(replica);
+    world.put(0, make::emit(vec![parked(1, 2)]));
+    world.kick(replica);
+    world.run(Duration::from_secs(20));
+    world.put(0, make::emit(vec![deletion(1, 3)]));
+    world.put(0, make::emit(vec![state(1, 4)]));
+    world.kick(replica);
+    assert!(world.run(Duration::from_secs(60)), "{:?}", world.settled);
+    let there: Vec<String> = standing(&world).into_values().collect();
+    assert_eq!(there, ["4"], "what came after the deletion is made at once");
+    assert!(world.no_invariant_broken());
+}
+
 /// Random traffic with kills, moves and faults. In the end every object has a last record, and older ones change nothing.
 fn play(seed: u64) {
     make::number_afresh();

@@ -11,6 +11,7 @@ mod deletions;
 mod delivery;
 mod digests;
 mod drain;
+mod examples;
 mod holds;
 mod keys;
 mod lending;

@@ -430,6 +430,9 @@ impl World {
 
     fn ask(&mut self, call: &Call) -> (Reply, Duration) {
         let request = encode(call);
+        if let Some(wire) = &mut self.wire {
+            wire.push(request.clone());
+        }
         let method = match request.method {
             Method::Get => kustomer_sim::Method::Get,
             Method::Post => kustomer_sim::Method::Post,

@@ -166,6 +166,8 @@ pub(crate) struct World {
     pub(crate) carried: Option<BTreeMap<String, Duration>>,
     /// Of everything that went into the machines and came out; kept if it is wanted.
     pub(crate) digest: Option<digest::Digest>,
+    /// Every request from now on, if they are kept.
+    pub(crate) wire: Option<Vec<ingest_kustomer::encode::HttpRequest>>,
 }
 
 /// A request about objects, and what became of it.
@@ -231,6 +233,7 @@ impl World {
             watch: None,
             carried: None,
             digest: None,
+            wire: None,
             losses: Losses::default(),
             state: None,
         }

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::wanted::Wanted;
 use super::{Customers, Phase};
 use ingest_model::batch::OperationId;
 use ingest_model::operation::CustomerKey;
@@ -20,6 +21,30 @@ pub(crate) enum Led {
 }
 
 impl Customers {
+    /// Whether a customer waits for something that more permits would not bring: it does not exist yet, or asking failed.
+    pub(crate) fn is_parked(&self, customer: &CustomerKey) -> bool {
+        self.wanted.get(customer).is_some_and(Wanted::is_parked)
+    }
+
+    /// Whether operations wait for the customer, and nobody has its keys so far.
+    pub(crate) fn is_missing(&self, customer: &CustomerKey) -> bool {
+        self.wanted
+            .get(customer)
+            .is_some_and(|wanted| wanted.looks > 0)
+    }
+
+    /// The operations that wait for the customer.
+    pub(crate) fn waiting_for(&self, customer: &CustomerKey) -> &[OperationId] {
+        self.wanted
+            .get(customer)
+            .map_or(&[], |wanted| &wanted.waiting)
+    }
+
+    /// Whether that is so of any.
+    pub(crate) fn are_any_parked(&self) -> bool {
+        self.wanted.sum(|wanted| usize::from(wanted.is_parked())) > 0
+    }
+
     /// What leads on the customer that this operation waits for.
     pub(crate) fn led(&self, customer: &CustomerKey, id: OperationId) -> Led {
         let wanted = self.wanted.get(customer);

@@ -438,16 +438,6 @@ impl Customers {
         self.wanted.is_empty()
     }
 
-    /// Whether a customer waits for something that more permits would not bring: it does not exist yet, or asking failed.
-    pub(crate) fn is_parked(&self, customer: &CustomerKey) -> bool {
-        self.wanted.get(customer).is_some_and(Wanted::is_parked)
-    }
-
-    /// Whether that is so of any.
-    pub(crate) fn are_any_parked(&self) -> bool {
-        self.wanted.sum(|wanted| usize::from(wanted.is_parked())) > 0
-    }
-
     /// All keys of a wanted customer.
     pub(crate) fn keys(&self, customer: &CustomerKey) -> Option<&[CustomerKey]> {
         self.wanted

@@ -8,7 +8,7 @@
 use std::cmp::Ordering;
 
 use ingest_model::body::{Body, Fields, Parts};
-use ingest_model::operation::KObject;
+use ingest_model::operation::{KObject, Operation};
 
 /// Merges two neighbours, of which `b` arrived after `a`; `None` if they may not be merged.
 pub(crate) fn merge(a: &KObject, b: &KObject) -> Option<KObject> {
@@ -57,6 +57,19 @@ fn merge_deletion(a: &KObject, b: &KObject) -> Option<KObject> {
         (Some(_), None) | (None, Some(_)) => false,
     };
     (replaces && in_order).then(|| b.clone())
+}
+
+/// Whether the second operation deletes what the first one writes, which came in before it, in the same partition or in another one.
+/// Between partitions only versions tell which of the two is later.
+pub(crate) fn is_replaced(state: &Operation, deletion: &Operation, same_partition: bool) -> bool {
+    let (Operation::KObject(state), Operation::KObject(deletion)) = (state, deletion) else {
+        return false;
+    };
+    let older = match (&state.version, &deletion.version) {
+        (Some(state), Some(gone)) => state.compare(gone).is_some_and(Ordering::is_lt),
+        (Some(_), None) | (None, Some(_) | None) => false,
+    };
+    !state.deletes && (same_partition || older) && merge(state, deletion).is_some()
 }
 
 /// `over` laid on `under`; `custom` is merged key by key, everything else is replaced.

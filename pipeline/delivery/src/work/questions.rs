@@ -106,6 +106,20 @@ impl Work {
         self.lanes.waiting(lane).chain(self.lanes.active(lane))
     }
 
+    /// The last waiting operation of a lane that matches, and those before it.
+    pub(crate) fn last_of_lane(
+        &self,
+        lane: LaneId,
+        matches: impl Fn(&Operation) -> bool,
+    ) -> Option<(&Entry, Vec<(OperationId, &Entry)>)> {
+        let named = |id| Some((id, self.entries.get(&id)?));
+        let mut all: Vec<_> = self.lanes.waiting(lane).filter_map(named).collect();
+        let last = all.iter().rposition(|(_, one)| matches(&one.operation))?;
+        all.truncate(last + 1);
+        let (_, last) = all.pop()?;
+        Some((last, all))
+    }
+
     /// The last waiting operations of a lane, `most` at most, then the active ones.
     pub(crate) fn latest_in_lane(
         &self,

@@ -3,6 +3,7 @@
 //! The image is built by `.ci/debezium-image`. Without it these tests say that they did not run.
 
 mod connect;
+mod erased;
 mod modes;
 mod rows;
 

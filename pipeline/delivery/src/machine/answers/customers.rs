@@ -41,7 +41,10 @@ impl Machine {
                     self.customers.note_share(customer, id.is_some());
                     match id {
                         Some(id) => self.learn_customer(customer, &id, ResolvedBy::Search, None),
-                        None => self.customers.not_found(now, customer),
+                        None => {
+                            self.customers.not_found(now, customer);
+                            self.drop_parked_for(customer);
+                        }
                     }
                 }
             }
@@ -84,6 +87,7 @@ impl Machine {
                         self.start_anew(operation);
                     }
                 }
+                self.drop_parked_for(key);
             }
             Outcome::Reject(detail) => self.refuse_customer(key, &detail),
             Outcome::Split(SplitHint { detail, .. }) => self.refuse_customer(key, &detail),

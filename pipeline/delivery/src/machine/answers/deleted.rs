@@ -76,7 +76,7 @@ impl Machine {
 
     /// Whether an operation deletes its object.
     pub(in crate::machine) fn deletes(&self, id: OperationId) -> bool {
-        let operation = self.work.get(id).map(|entry| &entry.operation);
-        matches!(operation, Some(Operation::KObject(object)) if object.deletes)
+        let entry = self.work.get(id);
+        entry.is_some_and(|entry| entry.operation.deletes())
     }
 }

@@ -63,6 +63,7 @@ impl Machine {
     /// There is no such object, or it belongs to nobody: operations wait, or are refused.
     fn owner_missing(&mut self, now: Instant, owner: &CustomerKey, there: bool) {
         let NotFound::Refused(operations) = self.customers.proved_missing(now, owner) else {
+            self.drop_parked_for(owner);
             return;
         };
         let klass = owner.object().map(|(klass, _)| klass.0);

@@ -2,6 +2,7 @@
 
 mod asleep;
 mod commits;
+mod deleted;
 mod drain;
 mod ends;
 mod identities;
@@ -226,6 +227,7 @@ impl Machine {
                 None => return,
             }
         };
+        let deletes = operation.deletes();
         let bytes = item_bytes(&operation);
         let arrival = Arrival {
             partition: partition.clone(),
@@ -241,6 +243,9 @@ impl Machine {
             self.objects.histories.begin(id, object, begun);
         }
         self.partitions.attach(id, receipt);
+        if deletes {
+            self.drop_parked(lane);
+        }
     }
 
     /// A live operation comes into a lane: what is before it there is as urgent, and so are the customers that it waits for.
@@ -381,6 +386,9 @@ impl Machine {
         let way = Saved::Coalesced;
         self.turn.fact(Fact::Saved { way });
         self.work.replace(tail, merged, ages, bytes);
+        if self.deletes(tail) {
+            self.drop_parked(lane);
+        }
         None
     }
 }
