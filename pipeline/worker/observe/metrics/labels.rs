@@ -5,6 +5,7 @@
 
 use ingest_delivery::fact::Ignored;
 use ingest_delivery::fact::{OutcomeLabel, ResolvedBy, Saved, Settlement};
+pub use ingest_delivery::hold::HOLD_SCOPES;
 use ingest_delivery::invariant::Invariant;
 use ingest_kafka::{CommitFailureKind, SourceErrorKind};
 use ingest_mapping::event::{BadTime, KeyKind};
@@ -179,6 +180,10 @@ pub enum AdminAction {
     LogLevel,
     /// The end of a hold.
     ReleaseHold,
+    /// Pause something.
+    Pause,
+    /// End a pause.
+    Resume,
     /// A file with the last steps.
     Recording,
     /// Nothing that there is.
@@ -224,22 +229,6 @@ pub enum Fallback {
 
 /// The kinds of operation that may be written twice, as [`ingest_delivery::fact::Fact::PossibleRepeat`] names them.
 pub const REPEAT_KINDS: &[&str] = &["track", "identify", "kobject"];
-
-/// The kinds of scope that may be held, as [`ingest_delivery::hold::Scope::as_str`] names them.
-pub const HOLD_SCOPES: &[&str] = &[
-    "destination",
-    "tracking",
-    "customer_read",
-    "customer_create",
-    "kobject_write",
-    "kobject_delete",
-    "kobject_read",
-    "bulk_read",
-    "topic",
-    "state",
-    "dead_letter_topic",
-    "hold_topic",
-];
 
 /// What the directory knows.
 pub(super) const DIRECTORY_KINDS: &[&str] = &["customer", "object"];
@@ -448,6 +437,8 @@ impl AdminAction {
     pub const ALL: &'static [Self] = &[
         Self::LogLevel,
         Self::ReleaseHold,
+        Self::Pause,
+        Self::Resume,
         Self::Recording,
         Self::Unknown,
     ];
@@ -458,6 +449,8 @@ impl AdminAction {
         match path.split('/').nth(1) {
             Some("log-level") => Self::LogLevel,
             Some("holds") => Self::ReleaseHold,
+            Some("pauses") if path == "/pauses/resume" => Self::Resume,
+            Some("pauses") => Self::Pause,
             Some("debug") => Self::Recording,
             Some(_) | None => Self::Unknown,
         }
@@ -469,6 +462,8 @@ impl AdminAction {
         match self {
             Self::LogLevel => "log_level",
             Self::ReleaseHold => "release_hold",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
             Self::Recording => "recording",
             Self::Unknown => "unknown",
         }
