@@ -23,6 +23,7 @@ use crate::admin::status::StatusReport;
 use crate::admin::{AdminServer, AdminState};
 use crate::clock::{Clock, TimeScale};
 use crate::config::Settings;
+use crate::config::pauses::Pausable;
 use crate::config::registry::RegistryError;
 use crate::config::settings::{AdminSettings, KeyedBy};
 use crate::lifecycle::key::{KeyStatus, KeyWatch};
@@ -96,6 +97,7 @@ pub fn run(settings: &Settings, options: &Options) -> anyhow::Result<Exit> {
             commands: command_in.clone(),
             halting: spawner.halting().clone(),
             recorder: recorder.clone(),
+            pausable: Arc::new(Pausable::of(&settings.kafka)),
         };
         // They outlive the drain so that the drain can be watched, and end with the pump.
         let pump_ended = CancellationToken::new();

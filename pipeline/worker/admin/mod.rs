@@ -9,6 +9,8 @@
 //! | `GET /status/partitions/{topic}/{partition}` | what holds back the frontier of one partition |
 //! | `PUT /log-level` | body `debug`, or `info,rdkafka=warn`: what is logged from now on |
 //! | `POST /holds/{id}/release` | ends a hold; 404 if there is no such hold |
+//! | `POST /pauses` | pauses a topic, a route or a destination: body a [`PauseBody`] |
+//! | `POST /pauses/resume` | ends its pauses; 404 if there are none |
 //! | `POST /debug/recording` | writes the last steps to a file; answers with its path and size, 409 if nothing is recorded |
 //!
 //! Who may do that, [`access`] says: what changes something is taken only from this machine, or with a token.
@@ -28,6 +30,7 @@ mod server;
 pub mod status;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, Path, State};
@@ -44,9 +47,12 @@ use tokio_util::sync::CancellationToken;
 
 use self::access::Access;
 use self::frontier::FrontierStatus;
+use self::holds::end_of;
+pub use self::holds::pauses::PauseBody;
 use self::problem::problem_response;
 pub use self::status::StatusReport;
 use crate::clock::Clock;
+use crate::config::pauses::Pausable;
 use crate::observe::metrics::Metrics;
 use crate::observe::metrics::labels::{AdminAction, AdminResult, RecordingCause};
 use crate::observe::telemetry::LevelHandle;
@@ -73,6 +79,8 @@ pub struct AdminState {
     pub halting: CancellationToken,
     /// The recorder of the last steps.
     pub recorder: Recorder,
+    /// What can be paused.
+    pub pausable: Arc<Pausable>,
 }
 
 /// A server that has bound its address but does not serve yet.
@@ -146,6 +154,8 @@ pub fn router(state: AdminState, access: Access) -> Router {
         .route("/status/partitions/{topic}/{partition}", get(show_frontier))
         .route("/log-level", put(log_level))
         .route("/holds/{id}/release", post(release))
+        .route("/pauses", post(pause))
+        .route("/pauses/resume", post(resume))
         .route("/debug/recording", post(record))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn_with_state(access.clone(), access::guard))
@@ -158,7 +168,12 @@ async fn live(State(state): State<AdminState>) -> Response {
 }
 
 async fn ready(State(state): State<AdminState>) -> Response {
-    let causes = state.report().unready();
+    let report = state.report();
+    let (causes, paused) = (report.unready(), report.paused());
+    if causes.is_empty() && !paused.is_empty() {
+        // Planned: the worker is as ready as it is to be.
+        return Json(json!({ "status": "ok", "paused": paused })).into_response();
+    }
     health(&causes)
 }
 
@@ -226,6 +241,68 @@ async fn release(
     match released {
         Ok(true) => Json(json!({ "released": id })).into_response(),
         Ok(false) => problem_response(StatusCode::NOT_FOUND, "no such hold"),
+        Err(response) => *response,
+    }
+}
+
+async fn pause(
+    State(state): State<AdminState>,
+    Extension(access): Extension<Access>,
+    body: String,
+) -> Response {
+    let now_ms = Clock.unix_ms();
+    let wanted = PauseBody::read(&body).and_then(|wanted| {
+        let scope = wanted.scope(&state.pausable)?;
+        wanted.pause(scope, now_ms)
+    });
+    let pause = match wanted {
+        Ok(pause) => pause,
+        Err(problem) => {
+            access.note(AdminAction::Pause, AdminResult::Failed);
+            return problem_response(StatusCode::BAD_REQUEST, &problem);
+        }
+    };
+    let scope = pause.scope.to_string();
+    let until = pause.lasts.map(|lasts| end_of(now_ms, lasts).to_string());
+    let (done, answer) = oneshot::channel();
+    let paused = ask(&state, Command::Pause { pause, done }, answer).await;
+    access.note(AdminAction::Pause, result_of(paused.is_ok()));
+    match paused {
+        Ok(()) => {
+            tracing::info!(scope, until, "paused by hand");
+            Json(json!({ "paused": scope, "until": until })).into_response()
+        }
+        Err(response) => *response,
+    }
+}
+
+async fn resume(
+    State(state): State<AdminState>,
+    Extension(access): Extension<Access>,
+    body: String,
+) -> Response {
+    let wanted = PauseBody::read(&body).and_then(|wanted| wanted.scope(&state.pausable));
+    let scope = match wanted {
+        Ok(scope) => scope,
+        Err(problem) => {
+            access.note(AdminAction::Resume, AdminResult::Failed);
+            return problem_response(StatusCode::BAD_REQUEST, &problem);
+        }
+    };
+    let name = scope.to_string();
+    let (found, answer) = oneshot::channel();
+    let resumed = ask(&state, Command::Resume { scope, found }, answer).await;
+    let done = matches!(resumed, Ok(true));
+    access.note(AdminAction::Resume, result_of(done));
+    if done {
+        tracing::info!(scope = name, "resumed by hand");
+    }
+    match resumed {
+        Ok(true) => Json(json!({ "resumed": name })).into_response(),
+        Ok(false) => {
+            let problem = format!("{name} is not paused; GET /status lists what is");
+            problem_response(StatusCode::NOT_FOUND, &problem)
+        }
         Err(response) => *response,
     }
 }

@@ -60,7 +60,10 @@ fn holds(page: &mut String, report: &StatusReport) {
                 format!("{} ({} ago)", escape(&last.words), span(last.seconds_ago))
             }),
             hold.next_try_seconds.map_or_else(String::new, span),
-            escape(&hold.what_to_do),
+            escape(&hold.pause.as_ref().map_or_else(
+                || hold.what_to_do.clone(),
+                |pause| format!("paused {}; {}", pause.in_words(), hold.what_to_do)
+            )),
         ));
     }
     page.push_str("</table>");
@@ -161,6 +164,7 @@ fn numbers(page: &mut String, report: &StatusReport) {
                 (DrainState::WaitsForHealth, _) => {
                     "waits for the API, the state topic or the schema registry".to_owned()
                 }
+                (DrainState::WaitsForPause, _) => "waits for the end of a planned pause".to_owned(),
                 (DrainState::Estimated, Some(seconds)) => span(seconds),
                 (DrainState::Estimated | DrainState::NotKnown, _) => "not known".to_owned(),
             },

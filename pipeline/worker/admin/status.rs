@@ -10,7 +10,7 @@ use ingest_delivery::machine::{PartitionView, Snapshot};
 use serde::Serialize;
 
 pub use super::account::AccountStatus;
-pub use super::holds::{HoldStatus, LastError};
+pub use super::holds::{HoldStatus, LastError, PauseStatus};
 pub use super::registry::RegistryView;
 use crate::lifecycle::key::KeyStatus;
 use crate::observe::advice::Places;
@@ -337,7 +337,7 @@ impl StatusReport {
     ///
     /// It is not ready before the consumer group was joined, during the drain, after a halt, while no broker answers or a
     /// configured topic cannot be used, while the API refuses the key, while records wait for a schema registry that gives none, and while the whole destination or a topic waits for a person. A hold of one
-    /// klass or one role lets the rest go on, and a full budget or a frozen quota is ordinary back-pressure: neither
+    /// klass or one role lets the rest go on, a pause is planned, and a full budget or a frozen quota is ordinary back-pressure: neither
     /// makes the worker unready.
     #[must_use]
     pub fn unready(&self) -> Vec<String> {
@@ -359,6 +359,12 @@ impl StatusReport {
         let holds = self.holds.iter().filter(|hold| hold.makes_unready());
         causes.extend(holds.map(HoldStatus::in_words));
         causes
+    }
+
+    /// What is paused as planned, in words.
+    pub(super) fn paused(&self) -> Vec<String> {
+        let paused = self.holds.iter().filter(|hold| hold.pause.is_some());
+        paused.map(HoldStatus::in_words).collect()
     }
 }
 
@@ -407,6 +413,7 @@ mod tests {
             }),
             next_try_seconds: Some(5),
             what_to_do: what_to_do(cause).to_owned(),
+            pause: None,
         }
     }
 

@@ -38,6 +38,7 @@ use self::mappings::test::{self, TestArgs};
 use self::output::Output;
 use self::provision::ProvisionArgs;
 use self::run::control::frontier::{self, FrontierArgs};
+use self::run::control::pauses::{self, PauseArgs, ResumeArgs};
 use self::run::control::{self, HoldsArgs, LogLevelArgs};
 use self::simulated::demo::{self, DemoArgs};
 use self::simulated::forecast::{self, ForecastArgs};
@@ -85,6 +86,10 @@ pub enum Command {
     Frontier(FrontierArgs),
     /// See what a running worker waits for, and end a hold.
     Holds(HoldsArgs),
+    /// Let a running worker leave a topic, a route or a destination alone for a while.
+    Pause(PauseArgs),
+    /// End a pause before its time.
+    Resume(ResumeArgs),
     /// Change what a running worker logs.
     LogLevel(LogLevelArgs),
     /// Look at dead letters, and send them back when their cause is fixed.
@@ -148,6 +153,8 @@ fn execute(command: Command) -> Result<CommandExit, CommandError> {
         | Command::Provision(_)
         | Command::Frontier(_)
         | Command::Holds(_)
+        | Command::Pause(_)
+        | Command::Resume(_)
         | Command::LogLevel(_)
         | Command::DeadLetters(_)
         | Command::ReplayRecording(_) => {
@@ -172,6 +179,8 @@ fn print(command: &Command, out: &mut Output<'_>) -> Result<CommandExit, Command
         Command::Provision(args) => provision::run(args, out),
         Command::Frontier(args) => frontier::run(args, out),
         Command::Holds(args) => control::holds(args, out),
+        Command::Pause(args) => pauses::pause(args, out),
+        Command::Resume(args) => pauses::resume(args, out),
         Command::LogLevel(args) => control::log_level(args, out),
         Command::DeadLetters(args) => dead_letters::run(args, out),
         Command::ReplayRecording(args) => run::replay_recording::run(args, out),

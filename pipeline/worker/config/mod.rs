@@ -7,12 +7,12 @@
 mod checks;
 pub mod defaults;
 mod fault;
+pub mod pauses;
 mod raw;
 pub mod registry;
 pub mod reserve;
 mod secret;
 pub mod settings;
-mod units;
 
 #[cfg(test)]
 mod tests;
@@ -26,11 +26,11 @@ pub use self::fault::{Fault, Faults, Spot, nearest};
 pub use self::registry::RegistryPlace;
 pub use self::reserve::ReserveSchedule;
 pub use self::secret::{SecretError, SecretRef};
+pub use self::settings::units::{parse_duration, parse_size, show_duration, show_size};
 pub use self::settings::{
     AdminSettings, BudgetSettings, ClientSettingsError, DeliverySettings, KafkaSettings, KeyedBy,
     KustomerSettings, PropertyValue, QuotaSettings, RecordingSettings, Settings, TopicSettings,
 };
-pub use self::units::{parse_duration, parse_size, show_duration, show_size};
 
 /// Reads and checks a configuration file and the mappings that it names.
 ///

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 
 /// What to do instead of writing a secret into the file.
-pub(super) const SECRET_WAY_OUT: &str = "name its place: { file: /path/of/the/secret } or \
+pub(in crate::config) const SECRET_WAY_OUT: &str = "name its place: { file: /path/of/the/secret } or \
      { env: NAME_OF_A_VARIABLE }; if the file was shared, replace the secret";
 
 /// Where to find a secret.

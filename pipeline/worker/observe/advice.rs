@@ -45,7 +45,8 @@ impl Places {
             | HoldCause::MissingKlass
             | HoldCause::DeadLetterGuard
             | HoldCause::Quarantine
-            | HoldCause::Unhealthy => None,
+            | HoldCause::Unhealthy
+            | HoldCause::Paused => None,
         };
         let told = topic.zip(last).and_then(|(topic, last)| {
             self.for_topic(topic, last.kind)
@@ -178,6 +179,9 @@ pub fn what_to_do(cause: HoldCause) -> &'static str {
             "check that kafka.hold_topic exists and that these credentials may write to it (check --online); the worker continues by itself then"
         }
         HoldCause::Unhealthy => "nothing: the worker probes the API and continues when it answers",
+        HoldCause::Paused => {
+            "nothing: it is planned; a pause without an end waits for `kustomer-ingest resume`, which ends any other before its time"
+        }
     }
 }
 

@@ -45,18 +45,21 @@ pub enum DrainState {
     WaitsForPerson,
     /// What is left is held until the API, or the state topic, works again.
     WaitsForHealth,
+    /// What is left is paused as planned.
+    WaitsForPause,
 }
 
 // === impl DrainState ===
 
 impl DrainState {
     /// Every value.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::NotKnown,
         Self::NothingToDo,
         Self::Estimated,
         Self::WaitsForPerson,
         Self::WaitsForHealth,
+        Self::WaitsForPause,
     ];
 
     /// The label in metrics and in `/status`.
@@ -68,6 +71,7 @@ impl DrainState {
             Self::Estimated => "estimated",
             Self::WaitsForPerson => "waits_for_person",
             Self::WaitsForHealth => "waits_for_health",
+            Self::WaitsForPause => "waits_for_pause",
         }
     }
 }

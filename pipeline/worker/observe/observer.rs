@@ -306,6 +306,9 @@ fn way_out(places: &Places, cause: HoldCause, seen: &Seen) -> Cow<'static, str> 
 /// Logs what is worth a line: rare things on which a person may have to act.
 fn log(fact: &Fact, places: &Places) {
     match fact {
+        Fact::HoldBegan { scope, cause, .. } if *cause == HoldCause::Paused => {
+            tracing::info!(%scope, "paused as planned: nothing is lost, this work waits");
+        }
         Fact::HoldBegan { scope, cause, seen } => {
             let (errors, last) = (seen.times, last_of(seen));
             let what_to_do = way_out(places, *cause, seen);
@@ -321,6 +324,9 @@ fn log(fact: &Fact, places: &Places) {
             let next = next.map(|next| next.as_secs());
             let what_to_do = way_out(places, *cause, seen);
             tracing::warn!(%scope, cause = cause.as_str(), errors, last_error = last, next_try_seconds = next, %what_to_do, "still on hold");
+        }
+        Fact::HoldEnded { scope, cause } if *cause == HoldCause::Paused => {
+            tracing::info!(%scope, "the planned pause is over");
         }
         Fact::HoldEnded { scope, cause } => {
             tracing::info!(%scope, cause = cause.as_str(), "the hold is over");

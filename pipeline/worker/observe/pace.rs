@@ -402,6 +402,8 @@ fn waits(snapshot: &Snapshot) -> DrainState {
             | HoldCause::DeadLetterTopic
             | HoldCause::HoldTopic => return DrainState::WaitsForPerson,
             HoldCause::Unhealthy | HoldCause::StateTopic => state = DrainState::WaitsForHealth,
+            HoldCause::Paused if state == DrainState::WaitsForHealth => {}
+            HoldCause::Paused => state = DrainState::WaitsForPause,
         }
     }
     state

@@ -396,18 +396,8 @@ impl Pump {
     }
 
     fn command(&mut self, command: Command) {
-        match command {
-            Command::KeyReplaced => self.step(Input::KeyReplaced),
-            Command::ReleaseHold { id, found } => {
-                let known = self.machine.has_hold(id);
-                self.step(Input::ReleaseHold(id));
-                let _nobody_waits = found.send(known);
-            }
-            Command::Frontier { partition, view } => {
-                if view.send(self.machine.frontier(&partition)).is_err() {
-                    tracing::debug!("whoever asked for a frontier did not wait for the answer");
-                }
-            }
+        if let Some(input) = command.input(&self.machine) {
+            self.step(input);
         }
     }
 

@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use ingest_delivery::machine::{FrontierView, Snapshot};
+use ingest_delivery::hold::{Pause, Scope};
+use ingest_delivery::machine::{FrontierView, Input, Machine, Snapshot};
 use ingest_kafka::Statistics;
 use ingest_model::record::TopicPartition;
 use tokio::sync::oneshot;
@@ -21,6 +22,20 @@ pub enum Command {
         /// The number.
         id: u64,
         /// Receives whether there was such a hold.
+        found: oneshot::Sender<bool>,
+    },
+    /// Pause something.
+    Pause {
+        /// What, by whom and for how long.
+        pause: Pause,
+        /// Told when that is taken.
+        done: oneshot::Sender<()>,
+    },
+    /// End all pauses of a scope.
+    Resume {
+        /// The scope.
+        scope: Scope,
+        /// Receives whether it was paused.
         found: oneshot::Sender<bool>,
     },
     /// Tell what holds back the frontier of a partition.
@@ -57,4 +72,33 @@ pub struct PumpView {
     pub brokers: BrokersView,
     /// How the schema registry is, if there is one.
     pub registry: Option<ingest_registry::RegistryStatus>,
+}
+
+// === impl Command ===
+
+impl Command {
+    /// What it tells the machine, if anything. It is answered from what is known before that.
+    pub(super) fn input(self, machine: &Machine) -> Option<Input> {
+        Some(match self {
+            Self::KeyReplaced => Input::KeyReplaced,
+            Self::ReleaseHold { id, found } => {
+                let _nobody_waits = found.send(machine.has_hold(id));
+                Input::ReleaseHold(id)
+            }
+            Self::Pause { pause, done } => {
+                let _nobody_waits = done.send(());
+                Input::Pause(pause)
+            }
+            Self::Resume { scope, found } => {
+                let _nobody_waits = found.send(machine.is_paused_by_plan(&scope));
+                Input::Resume { scope, by: None }
+            }
+            Self::Frontier { partition, view } => {
+                if view.send(machine.frontier(&partition)).is_err() {
+                    tracing::debug!("whoever asked for a frontier did not wait for the answer");
+                }
+                return None;
+            }
+        })
+    }
 }

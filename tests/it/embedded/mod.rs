@@ -10,6 +10,7 @@ mod frontier;
 mod guard;
 mod keys;
 mod letters;
+mod pauses;
 mod process;
 mod recording;
 mod reserve;

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use super::pauses::Pauses;
 use crate::common::retry::{Backoff, Jitter};
 use crate::seam::hold::{Family, LetterTopic, Scope};
 use ingest_model::outcome::HoldCause;
@@ -37,6 +38,8 @@ pub(crate) struct Hold {
 #[derive(Debug)]
 pub(crate) struct Holds {
     active: BTreeMap<Scope, Hold>,
+    /// What is kept back although nothing is wrong.
+    pub(crate) pauses: Pauses,
     /// The delays for what a person has to fix.
     patient: Backoff,
     /// The delays for what recovers by itself.
@@ -60,6 +63,7 @@ impl Holds {
     pub(crate) fn new(patient: Backoff, eager: Backoff) -> Self {
         Self {
             active: BTreeMap::new(),
+            pauses: Pauses::default(),
             patient,
             eager,
             next_id: 1,
@@ -75,7 +79,8 @@ impl Holds {
             | HoldCause::MissingKlass
             | HoldCause::DeadLetterGuard
             | HoldCause::Quarantine
-            | HoldCause::StateTopic => self.patient,
+            | HoldCause::StateTopic
+            | HoldCause::Paused => self.patient,
         }
     }
 
@@ -99,7 +104,7 @@ impl Holds {
         }
         let next_probe = now + backoff.delay(1, None, jitter);
         let hold = Hold {
-            id: self.next_id,
+            id: self.number(),
             cause,
             since: now,
             seen: Seen::default(),
@@ -108,9 +113,15 @@ impl Holds {
             probing: false,
             told: None,
         };
-        self.next_id += 1;
         self.active.insert(scope, hold);
         true
+    }
+
+    /// A number for another hold or pause.
+    pub(crate) fn number(&mut self) -> u64 {
+        let number = self.next_id;
+        self.next_id += 1;
+        number
     }
 
     /// Something went wrong that keeps a scope on hold. Returns the hold if it is to be reported: the trouble is of a new
@@ -158,6 +169,9 @@ impl Holds {
 
     /// Whether a request of this family may be sent now. Changes nothing.
     pub(crate) fn passage(&self, now: Instant, family: Option<&Family>) -> Passage {
+        if let Some(until) = self.pauses.of_requests(family) {
+            return Passage::Held(until);
+        }
         if self.active.is_empty() {
             return Passage::Free;
         }
@@ -248,8 +262,11 @@ impl Holds {
         self.active.remove(scope).map(|hold| hold.cause)
     }
 
-    /// Releases the hold with that number. Returns what it was.
+    /// Releases the hold or pause with that number. Returns what it was.
     pub(crate) fn release(&mut self, id: u64) -> Option<(Scope, HoldCause)> {
+        if let Some(scope) = self.pauses.release(id) {
+            return Some((scope, HoldCause::Paused));
+        }
         let scope = self
             .active
             .iter()
@@ -259,22 +276,39 @@ impl Holds {
         Some((scope, hold.cause))
     }
 
+    /// Whether there is a hold or pause with that number.
+    pub(crate) fn has(&self, id: u64) -> bool {
+        self.active.values().any(|hold| hold.id == id)
+            || self.pauses.iter().any(|(_, _, paused)| paused.id == id)
+    }
+
     /// The hold of a scope.
     pub(crate) fn get(&self, scope: &Scope) -> Option<&Hold> {
         self.active.get(scope)
     }
 
-    /// Whether a family has a hold of its own. Mostly nothing is held, so the family is made only when it has to be compared.
+    /// Why exactly that waits, if it does: a hold tells a person more than a pause.
+    pub(crate) fn cause(&self, scope: &Scope) -> Option<HoldCause> {
+        let hold = self.active.get(scope).map(|hold| hold.cause);
+        hold.or_else(|| self.pauses.holds(scope).then_some(HoldCause::Paused))
+    }
+
+    /// Whether exactly that is on hold or paused.
+    pub(crate) fn is_held(&self, scope: &Scope) -> bool {
+        self.cause(scope).is_some()
+    }
+
+    /// Whether a family is on hold or paused by itself. Mostly nothing is, so the family is made only when it has to be compared.
     pub(crate) fn holds_family(&self, family: impl FnOnce() -> Family) -> bool {
-        !self.active.is_empty() && self.active.contains_key(&Scope::Family(family()))
+        !self.is_empty() && self.is_held(&Scope::Family(family()))
     }
 
-    /// Whether nothing is held.
+    /// Whether nothing is held or paused.
     pub(crate) fn is_empty(&self) -> bool {
-        self.active.is_empty()
+        self.active.is_empty() && self.pauses.is_empty()
     }
 
-    /// All holds.
+    /// All holds, without pauses.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Scope, &Hold)> {
         self.active.iter()
     }

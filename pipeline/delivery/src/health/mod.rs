@@ -3,6 +3,7 @@
 pub(crate) mod held;
 pub(crate) mod holds;
 pub(crate) mod key;
+pub(crate) mod pauses;
 mod signal;
 mod successes;
 

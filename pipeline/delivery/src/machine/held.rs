@@ -19,7 +19,7 @@ use crate::seam::port::RecordId;
 use crate::work::{Entry, Wait};
 use ingest_model::batch::OperationId;
 use ingest_model::operation::{KObject, Klass, Operation};
-use ingest_model::outcome::{Held, HeldBy, Waits};
+use ingest_model::outcome::{Held, HeldBy, HoldCause, Waits};
 use ingest_model::record::{Offset, TopicPartition};
 
 /// One count of all held work.
@@ -106,7 +106,9 @@ impl Machine {
                 }
                 oldest = Some(oldest.map_or(record, |one| one.min(record)));
             }
-            if let Some(oldest) = oldest.filter(|_| self.may_divert(id, state)) {
+            // What is paused goes on, in its order: it is not set aside.
+            let goes_on = by == HeldBy::Hold(HoldCause::Paused);
+            if let Some(oldest) = oldest.filter(|_| !goes_on && self.may_divert(id, state)) {
                 count.divertable.insert((oldest, id), by);
             }
         }
@@ -166,12 +168,7 @@ impl Machine {
     }
 
     fn cause_of(&self, id: OperationId, state: &Entry) -> Option<HeldBy> {
-        let hold = |scope: &Scope| {
-            self.health
-                .holds
-                .get(scope)
-                .map(|hold| HeldBy::Hold(hold.cause))
-        };
+        let hold = |scope: &Scope| self.health.holds.cause(scope).map(HeldBy::Hold);
         let family = |family: Family| hold(&Scope::Family(family));
         let write = match &state.operation {
             Operation::KObject(object) => Some(write_of(object)),
@@ -181,6 +178,9 @@ impl Machine {
             return Some(by);
         }
         match state.wait() {
+            Wait::Pause => self
+                .is_paused(state)
+                .then_some(HeldBy::Hold(HoldCause::Paused)),
             Wait::Track => family(Family::Tracking),
             Wait::Write | Wait::Forced => family(write?),
             Wait::Look => family(Family::KObjectRead(self.looked_at(id, state)?)),
@@ -237,6 +237,7 @@ impl Machine {
     fn may_divert(&self, id: OperationId, state: &Entry) -> bool {
         let leaves = match state.wait() {
             Wait::Turn
+            | Wait::Pause
             | Wait::Customer
             | Wait::Track
             | Wait::Room

@@ -11,6 +11,7 @@
 mod answers;
 mod caches;
 mod held;
+mod pauses;
 mod progress;
 mod records;
 mod requests;
@@ -23,8 +24,8 @@ use std::time::Instant;
 pub use self::progress::{PerKind, Progress};
 pub use self::settings::{MachineSettings, TopicSettings};
 pub use self::view::{
-    FleetView, FrontierView, HoldView, Keeps, OperationView, PartitionView, RecordView, Snapshot,
-    StateView,
+    FleetView, FrontierView, HoldView, Keeps, OperationView, PartitionView, PauseView, RecordView,
+    Snapshot, StateView,
 };
 use crate::common::turn::Turn;
 use crate::customers::Customers;
@@ -163,6 +164,8 @@ impl Machine {
             }
             Input::StateWritten { write, result } => self.on_state_written(now, write, result),
             Input::ReleaseHold(id) => self.on_release(id),
+            Input::Pause(pause) => self.on_pause(now, pause),
+            Input::Resume { scope, by } => self.on_resume(scope, by.as_ref()),
             Input::KeyReplaced => self.on_key_replaced(now),
             Input::Riders(found) => self.sending.fleet.hear(now, found),
             Input::Reserve(requests) => self.sending.quota.set_reserve(now, requests),
@@ -172,6 +175,7 @@ impl Machine {
     }
 
     fn follow_up(&mut self, now: Instant) {
+        self.end_pauses(now);
         self.fire_timers(now);
         self.restore_again(now);
         self.try_letters(now);
@@ -189,10 +193,16 @@ impl Machine {
         self.report_broken(now);
     }
 
-    /// Whether there is a hold with that number.
+    /// Whether there is a hold or a pause with that number.
     #[must_use]
     pub fn has_hold(&self, id: u64) -> bool {
-        self.health.holds.iter().any(|(_, hold)| hold.id == id)
+        self.health.holds.has(id)
+    }
+
+    /// Whether exactly that is paused.
+    #[must_use]
+    pub fn is_paused_by_plan(&self, scope: &Scope) -> bool {
+        self.health.holds.pauses.holds(scope)
     }
 
     fn report_broken(&mut self, now: Instant) {
@@ -202,6 +212,10 @@ impl Machine {
 
     fn on_release(&mut self, id: u64) {
         if let Some((scope, cause)) = self.health.holds.release(id) {
+            if cause == HoldCause::Paused {
+                self.pause_ended(scope);
+                return;
+            }
             self.health.held.changed();
             match (&scope, cause) {
                 (Scope::Topic(topic), _) => self.release_topic(topic),
@@ -211,7 +225,7 @@ impl Machine {
                 (Scope::Letters(to), _) => {
                     self.partitions.send_waiting_letters(&mut self.turn, *to);
                 }
-                (Scope::Destination | Scope::Family(_) | Scope::State, _) => {}
+                (Scope::Destination | Scope::Family(_) | Scope::Route(..) | Scope::State, _) => {}
             }
             self.turn.fact(Fact::HoldEnded { scope, cause });
         }

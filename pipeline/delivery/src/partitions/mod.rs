@@ -70,6 +70,8 @@ pub(crate) struct Partitions {
     commits: Commits,
     /// Partitions that wait because of held work, and why.
     waits: BTreeMap<TopicPartition, Waits>,
+    /// Topics that are not to be read.
+    paused: BTreeSet<Topic>,
     /// Which partitions are to be read may have changed.
     pauses_changed: bool,
     /// Records of some partition may wait for schemas.
@@ -104,6 +106,7 @@ impl Partitions {
             letters: Letters::default(),
             commits: Commits::default(),
             waits: BTreeMap::new(),
+            paused: BTreeSet::new(),
             pauses_changed: false,
             parks: false,
             drains: false,

@@ -1,6 +1,6 @@
 //! Which partitions are read: pauses, and slices of the state topic that are not restored yet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::Partitions;
@@ -10,7 +10,7 @@ use crate::seam::charge::{Charge, Gate};
 use crate::seam::fact::Fact;
 use crate::seam::port::{Effect, SchemaMissing};
 use ingest_model::outcome::Waits;
-use ingest_model::record::{Epoch, TopicPartition, Traffic};
+use ingest_model::record::{Epoch, Topic, TopicPartition, Traffic};
 
 impl Partitions {
     /// Tells the source which partitions to pause and to resume.
@@ -30,6 +30,7 @@ impl Partitions {
                 || assignment.schema_missing
                 || self.guard.is_holding(&partition.topic)
                 || self.waits.contains_key(partition)
+                || self.paused.contains(&partition.topic)
                 || old_rests && assignment.brings_old
                 || assignment.room.rests();
             if rests != assignment.paused {
@@ -118,6 +119,12 @@ impl Partitions {
         }
         self.waits = waits;
         self.pauses_changed = true;
+    }
+
+    /// Sets which topics are not to be read because they are paused.
+    pub(crate) fn pause_topics(&mut self, topics: BTreeSet<Topic>) {
+        self.pauses_changed |= topics != self.paused;
+        self.paused = topics;
     }
 
     /// Partitions that wait because of held work, and why.

@@ -41,7 +41,9 @@ impl Partitions {
     fn why_it_waits(&self, partition: &TopicPartition, assignment: &Assignment) -> Option<Waits> {
         let held = self.waits.get(partition).copied();
         let guard = self.guard.is_holding(&partition.topic);
+        let paused = self.paused.contains(&partition.topic);
         held.or_else(|| guard.then_some(Waits::Guard))
+            .or_else(|| paused.then_some(Waits::Pause))
             .or_else(|| assignment.schema_missing.then_some(Waits::Schema))
             .or_else(|| assignment.room.rests().then_some(Waits::CommitRoom))
             .or_else(|| (assignment.brings_old && self.old_rests()).then_some(Waits::LiveFirst))

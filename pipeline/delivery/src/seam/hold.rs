@@ -1,12 +1,17 @@
 //! What has to wait for a person or for the destination's recovery.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use ingest_model::batch::Verb;
 use ingest_model::operation::Klass;
 use ingest_model::outcome::HoldCause;
 use ingest_model::record::Topic;
 
 /// What is held.
-#[derive(serde::Serialize, Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord,
+)]
 pub enum Scope {
     /// Every request.
     Destination,
@@ -14,11 +19,30 @@ pub enum Scope {
     Family(Family),
     /// Records and dead letters of one topic; no request.
     Topic(Topic),
+    /// What one route makes of a topic's records. Only pauses hold one.
+    Route(Topic, Arc<str>),
     /// New writes of objects, and partitions whose state is being restored. It ends by itself.
     State,
     /// Letters to one topic; no request.
     Letters(LetterTopic),
 }
+
+/// The kinds of scope that may be held, as [`Scope::as_str`] names them.
+pub const HOLD_SCOPES: &[&str] = &[
+    "destination",
+    "tracking",
+    "customer_read",
+    "customer_create",
+    "kobject_write",
+    "kobject_delete",
+    "kobject_read",
+    "bulk_read",
+    "topic",
+    "route",
+    "state",
+    "dead_letter_topic",
+    "hold_topic",
+];
 
 /// Where records go that do not go to Kustomer.
 #[derive(
@@ -32,7 +56,9 @@ pub enum LetterTopic {
 }
 
 /// Endpoints that need the same role.
-#[derive(serde::Serialize, Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord,
+)]
 pub enum Family {
     /// Tracking events and identities.
     Tracking,
@@ -48,6 +74,28 @@ pub enum Family {
     KObjectRead(Klass),
     /// Reading bulk jobs.
     BulkRead,
+}
+
+/// A planned pause: nothing of a scope is begun until its time is over, or a person ends it.
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
+pub struct Pause {
+    /// What is paused.
+    pub scope: Scope,
+    /// Who pauses it. Each ends its own pauses.
+    pub by: PausedBy,
+    /// For how long from now on; `None` until somebody ends it.
+    pub lasts: Option<Duration>,
+    /// Why, in words for people.
+    pub reason: Option<Arc<str>>,
+}
+
+/// Who pauses something.
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PausedBy {
+    /// A person, by a command.
+    Person,
+    /// The configuration, which gives the time a name.
+    Window(Arc<str>),
 }
 
 impl Family {
@@ -67,7 +115,7 @@ impl Scope {
     pub fn is_probed(&self) -> bool {
         match self {
             Self::Destination | Self::Family(_) | Self::Letters(_) => true,
-            Self::Topic(_) | Self::State => false,
+            Self::Topic(_) | Self::Route(..) | Self::State => false,
         }
     }
 
@@ -84,6 +132,7 @@ impl Scope {
             Self::Family(Family::KObjectRead(_)) => "kobject_read",
             Self::Family(Family::BulkRead) => "bulk_read",
             Self::Topic(_) => "topic",
+            Self::Route(..) => "route",
             Self::State => "state",
             Self::Letters(to) => to.as_str(),
         }
@@ -119,6 +168,7 @@ impl std::fmt::Display for Scope {
                 | Family::KObjectRead(klass),
             ) => write!(f, "{}:{klass}", self.as_str()),
             Self::Topic(topic) => write!(f, "{}:{topic}", self.as_str()),
+            Self::Route(topic, route) => write!(f, "{}:{topic}/{route}", self.as_str()),
             Self::Destination
             | Self::State
             | Self::Letters(_)

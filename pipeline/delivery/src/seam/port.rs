@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::seam::fact::Fact;
-use crate::seam::hold::LetterTopic;
+use crate::seam::hold::{LetterTopic, Pause, PausedBy, Scope};
 use ingest_model::call::{Call, Reply};
 use ingest_model::outcome::{DroppedField, Held, Rejected, SkipReason, Verdict};
 use ingest_model::reading::{Gap, LifeCause};
@@ -195,8 +195,17 @@ pub enum Input {
     Riders(Vec<(TopicPartition, Metadata)>),
     /// So many requests of every minute are left to others from now on.
     Reserve(u32),
-    /// A person released the hold with this number.
+    /// A person released the hold with this number, or ended the pause.
     ReleaseHold(u64),
+    /// Something is paused from now on, or its pause gets another end.
+    Pause(Pause),
+    /// Pauses of this scope end: all of them, or the one that was begun so.
+    Resume {
+        /// The scope.
+        scope: Scope,
+        /// Whose pause.
+        by: Option<PausedBy>,
+    },
     /// The API key was replaced by another one.
     KeyReplaced,
     /// Stop: drain everything, then [`Effect::Drained`].

@@ -74,6 +74,7 @@ impl Work {
                     self.looks.insert(*id);
                 }
                 Stage::Queued
+                | Stage::Paused
                 | Stage::WaitCustomer
                 | Stage::KeptBack
                 | Stage::ReadyForced

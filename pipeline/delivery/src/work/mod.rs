@@ -9,6 +9,7 @@ mod batches;
 mod gathering;
 mod groups;
 mod lane;
+mod paused;
 mod questions;
 mod queue;
 mod stage;

@@ -65,7 +65,8 @@ impl Work {
             | Wait::Write
             | Wait::Forced
             | Wait::Look => true,
-            Wait::Time(_)
+            Wait::Pause
+            | Wait::Time(_)
             | Wait::Others(_)
             | Wait::Events(_)
             | Wait::Inherited
@@ -142,7 +143,8 @@ impl Work {
         match head.map(|entry| &entry.stage) {
             Some(Stage::Queued | Stage::ReadyTrack) => Front::Ready,
             Some(
-                Stage::WaitCustomer
+                Stage::Paused
+                | Stage::WaitCustomer
                 | Stage::KeptBack
                 | Stage::ReadyWrite(_)
                 | Stage::ReadyForced
@@ -186,6 +188,7 @@ impl Work {
             Stage::Gathering(until) => self.gathering.contains(&(*until, id)),
             // The request that decides about a suspect may be in flight.
             Stage::Suspect
+            | Stage::Paused
             | Stage::WaitCustomer
             | Stage::WaitInherited
             | Stage::Journalling

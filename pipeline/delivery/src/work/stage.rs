@@ -8,6 +8,8 @@ use ingest_model::batch::{GroupKey, JobId};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Stage {
     Queued,
+    /// Nothing of it is begun until a planned pause is over.
+    Paused,
     WaitCustomer,
     ReadyTrack,
     /// Its partition's commits have no room for what it would settle.
@@ -35,6 +37,8 @@ pub(super) enum Stage {
 pub(crate) enum Wait {
     /// Its turn in its lane.
     Turn,
+    /// The end of a planned pause.
+    Pause,
     /// Its customer's id.
     Customer,
     /// A permit, for an event or identity.
@@ -67,6 +71,7 @@ impl Stage {
     pub(super) fn wait(&self) -> Wait {
         match self {
             Self::Queued => Wait::Turn,
+            Self::Paused => Wait::Pause,
             Self::WaitCustomer => Wait::Customer,
             Self::ReadyTrack => Wait::Track,
             Self::KeptBack => Wait::Room,
@@ -93,6 +98,7 @@ impl Wait {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Turn => "queued",
+            Self::Pause => "paused",
             Self::Customer => "wait_customer",
             Self::Track => "ready_track",
             Self::Room => "kept_back",
@@ -114,6 +120,7 @@ impl Wait {
         match self {
             Self::Answer | Self::Job(_) => true,
             Self::Turn
+            | Self::Pause
             | Self::Customer
             | Self::Track
             | Self::Room
@@ -132,6 +139,7 @@ impl Wait {
     pub(crate) fn is_unsaid(self) -> bool {
         match self {
             Self::Turn
+            | Self::Pause
             | Self::Customer
             | Self::Inherited
             | Self::Track

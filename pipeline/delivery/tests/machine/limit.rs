@@ -57,15 +57,16 @@ fn answer(call: &Call, cause: HoldCause) -> CallResult {
     }
 }
 
-/// Every cause except those of topics, which no answer of the destination can trigger. Letters have tests of their own.
+/// Every cause that an answer of the destination can trigger. Letters and pauses have tests of their own.
 fn of_the_destination() -> impl Iterator<Item = HoldCause> {
-    let of_topics = [
+    let of_others = [
         HoldCause::StateTopic,
         HoldCause::DeadLetterTopic,
         HoldCause::HoldTopic,
+        HoldCause::Paused,
     ];
     let all = HoldCause::ALL.iter().copied();
-    all.filter(move |cause| !of_topics.contains(cause))
+    all.filter(move |cause| !of_others.contains(cause))
 }
 
 /// One record whose work the cause holds.
@@ -86,6 +87,7 @@ fn put(driver: &mut Driver, cause: HoldCause, n: i64) {
         | HoldCause::StateTopic
         | HoldCause::DeadLetterTopic
         | HoldCause::HoldTopic
+        | HoldCause::Paused
         | HoldCause::Unhealthy => driver.record(n, track(number)),
     }
 }

@@ -33,6 +33,7 @@ mod lives;
 mod objects;
 mod owners;
 mod parties;
+mod pauses;
 mod promises;
 mod quarantine;
 mod quota;

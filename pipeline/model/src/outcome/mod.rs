@@ -182,6 +182,8 @@ pub enum HoldCause {
     DeadLetterTopic,
     /// The hold topic accepts no letters, or refuses a certain one.
     HoldTopic,
+    /// Nothing is wrong: a person or the configuration pauses it for a while.
+    Paused,
 }
 
 /// What keeps a record back and would do so with any number of permits. Holds come first: they tell a person more than a
@@ -205,6 +207,8 @@ pub enum Waits {
     CommitRoom,
     /// The dead-letter guard holds its topic.
     Guard,
+    /// Its topic is paused.
+    Pause,
     /// It brings backfill, which has as much of the budget as it may while live records may come.
     LiveFirst,
     /// The schema of its next record is not known yet.
@@ -363,6 +367,7 @@ labels!(HoldCause {
     StateTopic => "state_topic",
     DeadLetterTopic => "dead_letter_topic",
     HoldTopic => "hold_topic",
+    Paused => "paused",
 });
 
 labels!(RetryCause {
@@ -414,6 +419,7 @@ impl Waits {
         match self {
             Self::HeldWork(by) | Self::CommitsFull(by) => Some(by),
             Self::Guard => Some(HeldBy::Hold(HoldCause::DeadLetterGuard)),
+            Self::Pause => Some(HeldBy::Hold(HoldCause::Paused)),
             Self::CommitRoom | Self::LiveFirst | Self::Schema => None,
         }
     }
@@ -424,6 +430,7 @@ impl Waits {
         match self {
             Self::HeldWork(by) | Self::CommitsFull(by) => by.as_str(),
             Self::Guard => HoldCause::DeadLetterGuard.as_str(),
+            Self::Pause => HoldCause::Paused.as_str(),
             Self::CommitRoom => Self::COMMIT_ROOM,
             Self::LiveFirst => Self::LIVE_FIRST,
             Self::Schema => Self::SCHEMA,
@@ -454,6 +461,9 @@ impl std::fmt::Display for Waits {
             ),
             Self::Schema => f.write_str(
                 "the schema registry has not given the schema of its next record yet; reading goes on when it does",
+            ),
+            Self::Pause => f.write_str(
+                "its topic is paused until the time that the pause names, or until a person resumes it",
             ),
             Self::Guard => f.write_str(
                 "too many records of the topic were rejected, and the dead-letter guard holds it until a person releases the hold",

@@ -9,7 +9,7 @@ use ingest_mapping::route::Pipeline;
 use crate::config::fault::{Fault, Faults, Spot, nearest};
 use crate::config::raw::{At, Leaf, Place, RawSecret, Scalar};
 use crate::config::secret::SecretRef;
-use crate::config::units::{parse_duration, parse_size, show_duration, show_size};
+use crate::config::settings::units::{parse_duration, parse_size, show_duration, show_size};
 
 /// Collects faults while values are checked.
 pub(in crate::config) struct Checker<'f> {

@@ -13,10 +13,10 @@ use crate::config::defaults;
 use crate::config::fault::Spot;
 use crate::config::raw::{At, Leaf, RawKafka, RawProperty, RawTopic, Scalar};
 use crate::config::secret::SECRET_WAY_OUT;
+use crate::config::settings::units::show_duration;
 use crate::config::settings::{
     BudgetSettings, KafkaSettings, KeyedBy, PropertyValue, TopicSettings,
 };
-use crate::config::units::show_duration;
 
 /// The settings of the section, or `None` if something is missing or wrong.
 pub(in crate::config) fn settings(

@@ -17,6 +17,7 @@ use secrecy::ExposeSecret as _;
 
 mod files;
 mod kafka;
+pub(in crate::config) mod units;
 
 pub use self::files::{FileError, KafkaFiles, LOCATIONS};
 pub use self::kafka::ClientSettingsError;

@@ -7,6 +7,10 @@ pub enum AdminAction {
     LogLevel,
     /// The end of a hold.
     ReleaseHold,
+    /// Pause something.
+    Pause,
+    /// End a pause.
+    Resume,
     /// A file with the last steps.
     Recording,
     /// Nothing that there is.
@@ -44,6 +48,8 @@ impl AdminAction {
     pub const ALL: &'static [Self] = &[
         Self::LogLevel,
         Self::ReleaseHold,
+        Self::Pause,
+        Self::Resume,
         Self::Recording,
         Self::Unknown,
     ];
@@ -54,6 +60,8 @@ impl AdminAction {
         match path.split('/').nth(1) {
             Some("log-level") => Self::LogLevel,
             Some("holds") => Self::ReleaseHold,
+            Some("pauses") if path == "/pauses/resume" => Self::Resume,
+            Some("pauses") => Self::Pause,
             Some("debug") => Self::Recording,
             Some(_) | None => Self::Unknown,
         }
@@ -65,6 +73,8 @@ impl AdminAction {
         match self {
             Self::LogLevel => "log_level",
             Self::ReleaseHold => "release_hold",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
             Self::Recording => "recording",
             Self::Unknown => "unknown",
         }

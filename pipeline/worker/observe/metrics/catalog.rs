@@ -360,6 +360,8 @@ catalog! {
         "What waits for a person or for recovery.";
     holds_begun: IntCounterVec, "holds_begun_total", [Scope, HoldCause],
         "How often something had to wait for a person or for recovery.";
+    pauses_without_end: GaugeVec, "pauses_without_end", [],
+        "Planned pauses that only a person ends.";
     drain_cut: IntCounterVec, "drain_cut_records_total", [],
         "Records left to the next owner because a drain ran out of time.";
     invariants_broken: IntCounterVec, "invariants_broken_total", [Invariant],

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use ingest_delivery::charge::Gate;
 use ingest_delivery::fact::{Fact, Settlement};
-use ingest_delivery::machine::Snapshot;
+use ingest_delivery::machine::{PauseView, Snapshot};
 use ingest_model::outcome::Waits;
 use ingest_model::record::Traffic;
 use ingest_registry::RegistryStatus;
@@ -312,11 +312,17 @@ impl Metrics {
         last.partitions = owned;
 
         let mut holds: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+        let mut without_end = 0;
         for hold in &snapshot.holds {
+            let ends = |pause: &PauseView| pause.ends_in.is_some();
+            without_end += u64::from(hold.pause.as_ref().is_some_and(|pause| !ends(pause)));
             *holds
                 .entry((hold.scope.as_str(), hold.cause.as_str()))
                 .or_default() += 1;
         }
+        f.pauses_without_end
+            .with_label_values(NONE)
+            .set(whole(without_end));
         for (scope, cause) in &last.holds {
             if !holds.contains_key(&(*scope, *cause)) {
                 f.holds.with_label_values(&[*scope, *cause]).set(0.0);

@@ -5,6 +5,7 @@
 
 use ingest_delivery::fact::Ignored;
 use ingest_delivery::fact::{OutcomeLabel, ResolvedBy, Saved, Settlement};
+pub use ingest_delivery::hold::HOLD_SCOPES;
 use ingest_delivery::invariant::Invariant;
 use ingest_kafka::{CommitFailureKind, SourceErrorKind};
 use ingest_mapping::event::{BadTime, KeyKind};
@@ -190,22 +191,6 @@ pub enum Fallback {
 
 /// The kinds of operation that may be written twice, as [`ingest_delivery::fact::Fact::PossibleRepeat`] names them.
 pub const REPEAT_KINDS: &[&str] = &["track", "identify", "kobject"];
-
-/// The kinds of scope that may be held, as [`ingest_delivery::hold::Scope::as_str`] names them.
-pub const HOLD_SCOPES: &[&str] = &[
-    "destination",
-    "tracking",
-    "customer_read",
-    "customer_create",
-    "kobject_write",
-    "kobject_delete",
-    "kobject_read",
-    "bulk_read",
-    "topic",
-    "state",
-    "dead_letter_topic",
-    "hold_topic",
-];
 
 /// What the directory knows.
 pub(super) const DIRECTORY_KINDS: &[&str] = &["customer", "object"];

@@ -118,6 +118,7 @@ fn every_scope_and_repeat_is_in_its_list() {
     let scopes = families.into_iter().map(Scope::Family).chain([
         Scope::Destination,
         Scope::Topic(Topic::new("t")),
+        Scope::Route(Topic::new("t"), "r".into()),
         Scope::State,
         Scope::Letters(LetterTopic::Dead),
         Scope::Letters(LetterTopic::Held),

@@ -87,6 +87,8 @@ fn of(input: &Input) -> Vec<Hash> {
         | Input::Riders(_)
         | Input::Reserve(_)
         | Input::ReleaseHold(_)
+        | Input::Pause(_)
+        | Input::Resume { .. }
         | Input::KeyReplaced
         | Input::Shutdown
         | Input::Wake => {}

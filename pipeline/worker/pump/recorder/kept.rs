@@ -198,6 +198,8 @@ impl Given {
             | Input::Riders(_)
             | Input::Reserve(_)
             | Input::ReleaseHold(_)
+            | Input::Pause(_)
+            | Input::Resume { .. }
             | Input::KeyReplaced
             | Input::Shutdown => Self::Other(Box::new(input.clone())),
         }
@@ -266,6 +268,7 @@ fn apart(input: &Input) -> usize {
             record, verdict, ..
         } => record.payload_bytes() + verdict_bytes(verdict),
         Input::Restored { slice, .. } => slice_bytes(slice),
+        Input::Pause(pause) => pause.reason.as_deref().map_or(0, str::len),
         Input::Revoked { .. }
         | Input::Lost { .. }
         | Input::NewLife { .. }
@@ -274,6 +277,7 @@ fn apart(input: &Input) -> usize {
         | Input::SchemaMissing { .. }
         | Input::Reserve(_)
         | Input::ReleaseHold(_)
+        | Input::Resume { .. }
         | Input::KeyReplaced
         | Input::Shutdown
         | Input::Wake => 0,

@@ -152,6 +152,8 @@ fn of_input(input: &Input, add: &mut impl FnMut(&CustomerKey)) {
         | Input::Riders(_)
         | Input::Reserve(_)
         | Input::ReleaseHold(_)
+        | Input::Pause(_)
+        | Input::Resume { .. }
         | Input::KeyReplaced
         | Input::Shutdown
         | Input::Wake => {}

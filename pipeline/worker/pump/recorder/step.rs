@@ -163,6 +163,8 @@ impl Past {
             | Input::StateWritten { .. }
             | Input::Riders(_)
             | Input::ReleaseHold(_)
+            | Input::Pause(_)
+            | Input::Resume { .. }
             | Input::KeyReplaced
             | Input::Shutdown
             | Input::Wake => {}

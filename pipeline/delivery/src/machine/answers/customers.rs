@@ -216,8 +216,8 @@ impl Machine {
     /// Whether a hold keeps back the next such question until it may be asked.
     fn is_waited_out(&self, family: Option<Family>) -> bool {
         let narrow = family.map(Scope::Family);
-        self.health.holds.get(&Scope::Destination).is_some()
-            || narrow.is_some_and(|scope| self.health.holds.get(&scope).is_some())
+        self.health.holds.is_held(&Scope::Destination)
+            || narrow.is_some_and(|scope| self.health.holds.is_held(&scope))
     }
 
     pub(in crate::machine) fn refuse_customer(&mut self, key: &CustomerKey, detail: &str) {

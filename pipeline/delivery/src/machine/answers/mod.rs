@@ -217,7 +217,8 @@ impl Machine {
             | HoldCause::Quarantine
             | HoldCause::StateTopic
             | HoldCause::DeadLetterTopic
-            | HoldCause::HoldTopic => narrow(&sent.family),
+            | HoldCause::HoldTopic
+            | HoldCause::Paused => narrow(&sent.family),
         };
         self.begin_hold(now, scope, cause, (1, trouble));
     }

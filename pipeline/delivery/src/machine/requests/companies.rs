@@ -52,7 +52,7 @@ impl Machine {
         });
         let lane = [LaneKey::Object(Uuid::from_u128(company))];
         if is_asked || self.work.is_busy(&lane) {
-            let held = self.company_held() || self.health.holds.get(&Scope::Destination).is_some();
+            let held = self.company_held() || self.health.holds.is_held(&Scope::Destination);
             let wait = if held { AWAIT_RELEASE } else { AWAIT_COMPANY };
             self.work.await_answers(id, now + wait);
             return false;

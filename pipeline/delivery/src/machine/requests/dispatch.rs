@@ -163,6 +163,7 @@ impl Machine {
             && together
             && self.work.may_fuse(id, second_id)
             && !self.is_repeat(second_id)
+            && !self.is_paused(second)
             && self.may_ride(second_id, &second.partition);
         fits.then_some(second_id)
     }

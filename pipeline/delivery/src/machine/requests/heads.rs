@@ -26,7 +26,7 @@ impl Machine {
     }
 
     fn activate(&mut self, now: Instant, id: OperationId) {
-        if !self.judge_inherited(now, id) {
+        if !self.judge_inherited(now, id) || self.wait_for_pause(id) {
             return;
         }
         if !self.is_customer_named(now, id) {

@@ -160,7 +160,7 @@ impl Machine {
 
     fn work(&self, now: Instant, price: Price, traffic: Traffic) -> [Option<Class>; 5] {
         let live = traffic == Traffic::Live;
-        if self.health.holds.get(&Scope::Destination).is_some() {
+        if self.health.holds.is_held(&Scope::Destination) {
             let probe = live && self.health.holds.passage(now, None) == Passage::Probe;
             return [probe.then_some(Class::Probe), None, None, None, None];
         }
@@ -197,11 +197,7 @@ impl Machine {
     pub(in crate::machine) fn are_answers_near(&self) -> bool {
         let allowance = usize::try_from(self.sending.quota.allowance()).unwrap_or(usize::MAX);
         self.work.ready_tracks() <= allowance
-            && self
-                .health
-                .holds
-                .get(&Scope::Family(Family::Tracking))
-                .is_none()
+            && !self.health.holds.is_held(&Scope::Family(Family::Tracking))
     }
 
     /// Which questions about customers may be sent.
@@ -276,7 +272,7 @@ impl Machine {
         };
         let room = self.has_room(Traffic::Live);
         let awake = !self.partitions.is_membership_in_doubt();
-        let sending = if room && awake && self.health.holds.get(&Scope::Destination).is_none() {
+        let sending = if room && awake && !self.health.holds.is_held(&Scope::Destination) {
             let later = |at: Instant| {
                 if at > stepped {
                     Some(at)
@@ -325,6 +321,7 @@ impl Machine {
             self.partitions.next_commit(),
             self.partitions.next_drain_check(now),
             self.next_count(),
+            self.health.holds.pauses.next_end(),
             self.sending.next_permit(),
             self.memory.journal.next_flush(),
             self.partitions.next_restore(),

@@ -57,7 +57,7 @@ impl Machine {
         let target = f64::from(quota.fleet_target());
         // What the budget keeps out of memory is more than can be sent soon.
         let full = self.partitions.budget().gate() == Gate::Closed;
-        let queued = if self.health.holds.get(&Scope::Destination).is_some() {
+        let queued = if self.health.holds.is_held(&Scope::Destination) {
             0.0
         } else if full {
             target

@@ -218,7 +218,9 @@ impl Machine {
             Wait::Journal if self.memory.journal.carries(id) => Keeps::Acknowledgement,
             Wait::Answer if self.sending.carries(id) => Keeps::Answer,
             Wait::Job(job) if self.jobs.carries(job, id) => self.keeps_job(job),
-            Wait::Forced | Wait::Journal | Wait::Answer | Wait::Job(_) => Keeps::Nothing,
+            Wait::Pause | Wait::Forced | Wait::Journal | Wait::Answer | Wait::Job(_) => {
+                Keeps::Nothing
+            }
         }
     }
 

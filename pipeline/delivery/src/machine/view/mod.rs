@@ -2,6 +2,7 @@
 
 mod frontier;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use self::frontier::{FrontierView, Keeps, OperationView, RecordView};
@@ -10,7 +11,7 @@ use crate::machine::Machine;
 use crate::machine::progress::Progress;
 pub use crate::partitions::view::PartitionView;
 use crate::seam::charge::{Charge, Gate};
-use crate::seam::hold::Scope;
+use crate::seam::hold::{PausedBy, Scope};
 use crate::work::Wait;
 use ingest_model::outcome::{HeldBy, HoldCause};
 use ingest_model::trouble::Seen;
@@ -121,6 +122,19 @@ pub struct HoldView {
     pub seen: Seen,
     /// In how long it is tried again; `None` while it is tried, and where only a person ends it.
     pub next_try: Option<Duration>,
+    /// More of it, if it is a planned pause.
+    pub pause: Option<PauseView>,
+}
+
+/// What a planned pause has that other holds do not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PauseView {
+    /// Who began it.
+    pub by: PausedBy,
+    /// In how long it ends; `None` if only a person ends it.
+    pub ends_in: Option<Duration>,
+    /// Why, in the words of whoever began it.
+    pub reason: Option<Arc<str>>,
 }
 
 impl Snapshot {
@@ -146,6 +160,33 @@ impl Machine {
             replicas: count + 1,
             useful: to_count(useful.ceil()).max(1),
         }
+    }
+
+    fn holds_view(&self, now: Instant) -> Vec<HoldView> {
+        let holds = self.health.holds.iter().map(|(scope, hold)| HoldView {
+            id: hold.id,
+            scope: scope.clone(),
+            cause: hold.cause,
+            since: hold.since,
+            seen: hold.seen.clone(),
+            next_try: hold.next_try(now, scope),
+            pause: None,
+        });
+        let pauses = self.health.holds.pauses.iter();
+        let pauses = pauses.map(|(scope, by, paused)| HoldView {
+            id: paused.id,
+            scope: scope.clone(),
+            cause: HoldCause::Paused,
+            since: paused.since,
+            seen: Seen::default(),
+            next_try: None,
+            pause: Some(PauseView {
+                by: by.clone(),
+                ends_in: paused.until.map(|at| at.saturating_duration_since(now)),
+                reason: paused.reason.clone(),
+            }),
+        });
+        holds.chain(pauses).collect()
     }
 
     fn directory_hits(&self) -> (u64, u64) {
@@ -200,19 +241,7 @@ impl Machine {
                 submits: self.memory.journal.submits(),
                 failing: self.memory.journal.is_failing(),
             }),
-            holds: self
-                .health
-                .holds
-                .iter()
-                .map(|(scope, hold)| HoldView {
-                    id: hold.id,
-                    scope: scope.clone(),
-                    cause: hold.cause,
-                    since: hold.since,
-                    seen: hold.seen.clone(),
-                    next_try: hold.next_try(now, scope),
-                })
-                .collect(),
+            holds: self.holds_view(now),
             progress: self.progress(),
             allowed_per_second: f64::from(self.sending.quota.allowance())
                 / self.settings.quota.minute.as_secs_f64(),

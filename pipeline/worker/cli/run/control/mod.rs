@@ -2,6 +2,7 @@
 
 mod client;
 pub mod frontier;
+pub mod pauses;
 
 use clap::{Args, Subcommand};
 use hyper::Method;
@@ -107,6 +108,25 @@ fn in_words(hold: &Value) -> String {
     let number = |name: &str| hold.get(name).and_then(Value::as_u64).unwrap_or_default();
     let last = hold.get("last_error").and_then(|last| last.get("words"));
     let last = last.and_then(Value::as_str);
+    let pause = hold.get("pause").filter(|pause| !pause.is_null());
+    if let Some(pause) = pause {
+        let of = |name: &str| pause.get(name).and_then(Value::as_str);
+        let until =
+            of("until").map_or_else(|| "without an end".to_owned(), |at| format!("until {at}"));
+        let by = of("window").map_or_else(
+            || "by hand".to_owned(),
+            |name| format!("by `{name}` of pauses"),
+        );
+        let why = of("reason").map_or_else(String::new, |why| format!(": {why}"));
+        return format!(
+            "{}  {}  {}, for {} s, {until}, {by}{why}\n    {}",
+            number("id"),
+            text("scope"),
+            text("cause"),
+            number("for_seconds"),
+            text("what_to_do"),
+        );
+    }
     format!(
         "{}  {}  {}, for {} s, {} errors{}\n    {}",
         number("id"),

@@ -1,11 +1,16 @@
 //! Holds for people: what went wrong, when it is tried again, and what to do, as a command where there is one.
 
-use std::time::Instant;
+pub(super) mod pauses;
 
-use ingest_delivery::machine::HoldView;
+use std::time::{Duration, Instant};
+
+use ingest_delivery::hold::PausedBy;
+use ingest_delivery::machine::{HoldView, PauseView};
 use ingest_model::outcome::HoldCause;
+use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::clock::Clock;
 use crate::observe::advice::Places;
 
 /// One hold.
@@ -27,6 +32,21 @@ pub struct HoldStatus {
     pub next_try_seconds: Option<u64>,
     /// What to do about it.
     pub what_to_do: String,
+    /// More of it, if it is a planned pause; else `null`.
+    pub pause: Option<PauseStatus>,
+}
+
+/// What a planned pause has that other holds do not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PauseStatus {
+    /// The name of the entry of `pauses` in the configuration; `null` if a person paused it.
+    pub window: Option<String>,
+    /// When it ends, by this machine's clock; `null` if only a person ends it.
+    pub until: Option<String>,
+    /// Seconds until then.
+    pub ends_in_seconds: Option<u64>,
+    /// Why, in the words of whoever paused it.
+    pub reason: Option<String>,
 }
 
 /// What went wrong last.
@@ -43,7 +63,8 @@ pub struct LastError {
 // === impl HoldStatus ===
 
 impl HoldStatus {
-    pub(super) fn new(hold: &HoldView, now: Instant, places: &Places) -> Self {
+    pub(in crate::admin) fn new(hold: &HoldView, now: Instant, places: &Places) -> Self {
+        let pause = hold.pause.as_ref().map(PauseStatus::of);
         let last = hold.seen.last.as_ref();
         Self {
             id: hold.id,
@@ -60,22 +81,25 @@ impl HoldStatus {
             what_to_do: places
                 .way_out(hold.cause, last.map(|(_, trouble)| trouble))
                 .into_owned(),
+            pause,
         }
     }
 
     /// Whether the worker as a whole, or all records of a topic, wait for it.
-    pub(super) fn makes_unready(&self) -> bool {
+    pub(in crate::admin) fn makes_unready(&self) -> bool {
         let whole = [
             HoldCause::DeadLetterGuard,
             HoldCause::StateTopic,
             HoldCause::DeadLetterTopic,
             HoldCause::HoldTopic,
         ];
-        self.scope == "destination" || whole.iter().any(|cause| self.cause == cause.as_str())
+        let planned = self.pause.is_some();
+        let all = self.scope == "destination" && !planned;
+        all || whole.iter().any(|cause| self.cause == cause.as_str())
     }
 
     /// The hold in one line.
-    pub(super) fn in_words(&self) -> String {
+    pub(in crate::admin) fn in_words(&self) -> String {
         let mut line = format!("hold {} of {}: {}", self.id, self.scope, self.cause);
         if let Some(last) = &self.last_error {
             line.push_str(&format!(
@@ -86,8 +110,52 @@ impl HoldStatus {
         if let Some(seconds) = self.next_try_seconds {
             line.push_str(&format!("; next try in {seconds} s"));
         }
+        if let Some(pause) = &self.pause {
+            line.push_str(&format!("; {}", pause.in_words()));
+        }
         line.push_str("; ");
         line.push_str(&self.what_to_do);
         line
     }
+}
+
+// === impl PauseStatus ===
+
+impl PauseStatus {
+    fn of(pause: &PauseView) -> Self {
+        let ends = pause.ends_in.map(|left| end_of(Clock.unix_ms(), left));
+        Self {
+            window: match &pause.by {
+                PausedBy::Window(name) => Some(name.to_string()),
+                PausedBy::Person => None,
+            },
+            until: ends.map(|at| at.to_string()),
+            ends_in_seconds: pause.ends_in.map(|left| left.as_secs()),
+            reason: pause.reason.as_deref().map(str::to_owned),
+        }
+    }
+
+    /// Until when, by whom and why.
+    pub(in crate::admin) fn in_words(&self) -> String {
+        let until = self.until.as_deref();
+        let until = until.map_or_else(|| "without an end".to_owned(), |at| format!("until {at}"));
+        let by = self.window.as_deref();
+        let by = by.map_or_else(
+            || "by hand".to_owned(),
+            |name| format!("by `{name}` of pauses"),
+        );
+        let why = self.reason.as_deref();
+        let why = why.map_or_else(String::new, |why| format!(": {why}"));
+        format!("{until}, {by}{why}")
+    }
+}
+
+/// The time that much later, to the second.
+pub(super) fn end_of(unix_ms: i64, left: Duration) -> Timestamp {
+    let left = i64::try_from(left.as_millis()).unwrap_or(i64::MAX);
+    let at = unix_ms
+        .saturating_add(left)
+        .saturating_add(500)
+        .div_euclid(1_000);
+    Timestamp::from_second(at).unwrap_or(Timestamp::MAX)
 }

@@ -1,5 +1,7 @@
 //! The server over a real socket.
 
+mod pauses;
+
 use ingest_delivery::machine::{FrontierView, Keeps, OperationView, RecordView};
 use ingest_model::outcome::HoldCause;
 use ingest_model::record::{Epoch, Offset};
@@ -40,6 +42,7 @@ async fn start_ruled(
         commands: sender,
         halting: halting.clone(),
         recorder,
+        pausable: Arc::default(),
     };
     let address = "127.0.0.1:0".parse().unwrap();
     let access = rules(address, state.metrics.clone());
@@ -92,6 +95,7 @@ fn hold() -> HoldStatus {
         last_error: None,
         next_try_seconds: None,
         what_to_do: what_to_do(cause).to_owned(),
+        pause: None,
     }
 }
 
