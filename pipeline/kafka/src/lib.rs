@@ -41,7 +41,8 @@ pub use error::{
 };
 pub use port::{
     Assigned, CommitEntry, CommitFailure, CommitFailureKind, CommittedOffset, FatalError,
-    PartitionStatistics, SourceCommand, SourceError, SourceErrorKind, SourceEvent, Statistics,
+    LostPosition, PartitionStatistics, SourceCommand, SourceError, SourceErrorKind, SourceEvent,
+    Statistics,
 };
 pub use producer::{OutgoingRecord, RecordProducer};
-pub use settings::{KafkaOptions, KafkaSettings, Prefetch, TOPOLOGY_INTERVAL};
+pub use settings::{KafkaOptions, KafkaSettings, OnLostPosition, Prefetch, TOPOLOGY_INTERVAL};

@@ -7,7 +7,7 @@ use std::fmt;
 
 use ingest_model::reading::Gap;
 use ingest_model::reading::LifeCause;
-use ingest_model::record::{Epoch, Offset, Record, TopicPartition};
+use ingest_model::record::{Epoch, Offset, Record, Topic, TopicPartition};
 
 /// What the poll thread reports, in the order in which it happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,9 @@ pub enum SourceEvent {
     /// These partitions are already gone (or the drain deadline has passed): another process may be working on them.
     /// Nothing may be sent or committed for them any more. Comes with or without an earlier [`SourceEvent::Revoking`].
     Lost(Vec<(TopicPartition, Epoch)>),
+    /// All partitions that are not read because their position was lost, each time that changes. They are assigned when a person
+    /// has decided ([`SourceCommand::BeginAnew`]), or never: they may leave.
+    PositionsLost(Vec<LostPosition>),
     /// A partition that is held begins a new life: its topic was recreated, or its log lost its end. It is read from
     /// there on, in an epoch of its own.
     NewLife {
@@ -86,6 +89,8 @@ pub enum SourceCommand {
         /// One entry per partition.
         entries: Vec<CommitEntry>,
     },
+    /// Read the partitions of this topic whose position was lost from the start of their logs.
+    BeginAnew(Topic),
     /// Read what the group has committed for these partitions, which others own; answered by
     /// [`SourceEvent::CommittedByOthers`].
     ReadCommitted(Vec<TopicPartition>),
@@ -104,10 +109,21 @@ pub struct Assigned {
     pub partition: TopicPartition,
     /// The epoch of this assignment.
     pub epoch: Epoch,
-    /// What the group has committed; `None` if nothing, and then `auto.offset.reset` decides where to start.
+    /// What the group has committed; `None` if nothing, and then `kafka.on_lost_position` says where to start.
     pub committed: Option<CommittedOffset>,
-    /// Start and end of the log, if nothing is committed and they could be read.
+    /// Start and end of the log, if nothing is committed, or nothing in the log that is read from its end; and if they could be read.
     pub log: Option<Gap>,
+}
+
+/// A partition that is not read because its committed offset lies below the start of its log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LostPosition {
+    /// The partition.
+    pub partition: TopicPartition,
+    /// The committed offset.
+    pub committed: Offset,
+    /// Start and end of the log.
+    pub log: Gap,
 }
 
 /// A committed offset and the text that was stored with it.

@@ -46,6 +46,7 @@ impl Places {
             | HoldCause::DeadLetterGuard
             | HoldCause::Quarantine
             | HoldCause::Unhealthy
+            | HoldCause::LostPosition
             | HoldCause::Paused => None,
         };
         let told = topic.zip(last).and_then(|(topic, last)| {
@@ -177,6 +178,9 @@ pub fn what_to_do(cause: HoldCause) -> &'static str {
         }
         HoldCause::HoldTopic => {
             "check that kafka.hold_topic exists and that these credentials may write to it (check --online); the worker continues by itself then"
+        }
+        HoldCause::LostPosition => {
+            "see breaks in /status for the offsets that cannot be read; releasing this hold reads the partitions from the start of their logs; to go on elsewhere, stop the workers and set the group's offsets (kafka-consumer-groups.sh --reset-offsets)"
         }
         HoldCause::Unhealthy => "nothing: the worker probes the API and continues when it answers",
         HoldCause::Paused => {

@@ -15,6 +15,9 @@ pub const MAX_BREAKS: usize = 20;
 pub enum Cause {
     /// The start of the log passed these offsets before they were read; this many of them were unsettled.
     Vanished(Gap, u64),
+    /// The committed offset is below the start of the log: these offsets were deleted before they were read. It is not read until a
+    /// person has decided; then they are counted.
+    PositionBelow(Gap),
     /// A topic was deleted before these offsets were read, as far as its end was known.
     DeletedUnread(Gap),
     /// A partition left while this many records of its former lives were in hand.
@@ -24,7 +27,7 @@ pub enum Cause {
     /// Nothing is committed: these offsets, everything that is still there, are read, whether or not they were read
     /// before.
     ReadFromStart(Gap),
-    /// Nothing is committed, and `auto.offset.reset` is `latest`: these offsets are not read.
+    /// Nothing is committed, and `kafka.on_lost_position` is `latest`: these offsets are not read.
     PassedOver(Gap),
 }
 
@@ -76,6 +79,7 @@ impl Cause {
             Self::DeletedUnread(_) => "deleted_unread",
             Self::LeftInHand(_) => "left_in_hand",
             Self::NewLife(cause, _) => cause.as_str(),
+            Self::PositionBelow(_) => "position_below_log",
             Self::ReadFromStart(_) => "read_from_start",
             Self::PassedOver(_) => "passed_over",
         }
@@ -87,7 +91,10 @@ impl Cause {
         match self {
             Self::DeletedUnread(gap) => gap.records(),
             Self::Vanished(_, records) | Self::LeftInHand(records) => records,
-            Self::NewLife(..) | Self::ReadFromStart(_) | Self::PassedOver(_) => 0,
+            Self::NewLife(..)
+            | Self::ReadFromStart(_)
+            | Self::PassedOver(_)
+            | Self::PositionBelow(_) => 0,
         }
     }
 
@@ -95,6 +102,7 @@ impl Cause {
         match self {
             Self::Vanished(gap, _)
             | Self::DeletedUnread(gap)
+            | Self::PositionBelow(gap)
             | Self::ReadFromStart(gap)
             | Self::PassedOver(gap) => (Some(gap.from), Some(gap.to)),
             Self::NewLife(_, from) => (Some(from), None),
@@ -128,6 +136,10 @@ impl Cause {
                 %partition, from,
                 "a new life: the position went back because the log lost its end; reading starts from there"
             ),
+            Self::PositionBelow(_) => tracing::error!(
+                %partition, from, to,
+                "the position is lost: these offsets were deleted before they were read; the partition waits until a person has decided"
+            ),
             Self::ReadFromStart(_) => tracing::warn!(
                 %partition, from, to,
                 "nothing is committed: the group is new, its offsets expired, or the topic was recreated; everything that is still there is read, \
@@ -135,7 +147,7 @@ impl Cause {
             ),
             Self::PassedOver(_) => tracing::warn!(
                 %partition, from, to,
-                "nothing is committed: the group is new, its offsets expired, or the topic was recreated; auto.offset.reset is \
+                "nothing is committed: the group is new, its offsets expired, or the topic was recreated; kafka.on_lost_position is \
                  `latest`, so these records are skipped"
             ),
         }

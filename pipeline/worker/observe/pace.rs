@@ -400,7 +400,8 @@ fn waits(snapshot: &Snapshot) -> DrainState {
             | HoldCause::DeadLetterGuard
             | HoldCause::Quarantine
             | HoldCause::DeadLetterTopic
-            | HoldCause::HoldTopic => return DrainState::WaitsForPerson,
+            | HoldCause::HoldTopic
+            | HoldCause::LostPosition => return DrainState::WaitsForPerson,
             HoldCause::Unhealthy | HoldCause::StateTopic => state = DrainState::WaitsForHealth,
             HoldCause::Paused if state == DrainState::WaitsForHealth => {}
             HoldCause::Paused => state = DrainState::WaitsForPause,

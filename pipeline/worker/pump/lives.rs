@@ -1,10 +1,14 @@
 //! What the source reports about readings that do not continue at their position.
 
+use std::collections::BTreeSet;
+
 use ingest_delivery::machine::{Committed, Input};
 use ingest_delivery::port::Metadata;
-use ingest_kafka::{Assigned, SourceEvent};
+use ingest_kafka::{Assigned, LostPosition, SourceCommand, SourceEvent};
+use ingest_model::reading::Gap;
+use ingest_model::record::Topic;
 
-use super::{Pump, source};
+use super::{Command, Pump, source};
 use crate::observe::breaks::Cause;
 
 impl Pump {
@@ -42,6 +46,34 @@ impl Pump {
         }
     }
 
+    /// The partitions that are not read because their position was lost have changed.
+    pub(super) fn positions_lost(&mut self, waiting: Vec<LostPosition>) {
+        for one in &waiting {
+            let known = |known: &LostPosition| known.partition == one.partition;
+            if !self.lost_positions.iter().any(known) {
+                let gone = Gap {
+                    from: one.committed,
+                    to: one.log.from,
+                };
+                self.observer
+                    .broke(&one.partition, Cause::PositionBelow(gone));
+            }
+        }
+        let topics: BTreeSet<&Topic> = waiting.iter().map(|one| &one.partition.topic).collect();
+        let topics = topics.into_iter().cloned().collect();
+        self.lost_positions = waiting;
+        self.step(Input::PositionsLost(topics));
+    }
+
+    /// Releasing a hold for lost positions means that their partitions are read from the start of their logs.
+    pub(super) fn decide_position(&self, command: &Command) {
+        if let Command::ReleaseHold { id, .. } = command
+            && let Some(topic) = self.machine.lost_position(*id)
+        {
+            self.command_source(SourceCommand::BeginAnew(topic.clone()));
+        }
+    }
+
     /// What the group has committed; where that is nothing, the start of the log, at which reading begins.
     pub(super) fn begins_at(&self, assigned: &Assigned) -> Option<Committed> {
         begins_at(assigned, self.reads_from_end)
@@ -70,7 +102,6 @@ fn begins_at(assigned: &Assigned, from_end: bool) -> Option<Committed> {
 #[cfg(test)]
 mod tests {
     use ingest_kafka::CommittedOffset;
-    use ingest_model::reading::Gap;
     use ingest_model::record::{Epoch, Offset, TopicPartition};
 
     use super::*;

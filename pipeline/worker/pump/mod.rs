@@ -27,7 +27,8 @@ use std::time::{Duration, Instant};
 use ingest_delivery::hold::LetterTopic;
 use ingest_delivery::machine::{Effect, Input, Machine, MachineSettings};
 use ingest_kafka::{
-    KafkaSettings, SourceCommand, SourceEvent, SourceHandle, Statistics, TOPOLOGY_INTERVAL,
+    KafkaSettings, LostPosition, SourceCommand, SourceEvent, SourceHandle, Statistics,
+    TOPOLOGY_INTERVAL,
 };
 use ingest_kustomer::Client;
 use ingest_model::record::{Epoch, Topic, TopicPartition};
@@ -102,6 +103,8 @@ struct Pump {
     hold_topic: Option<Topic>,
     /// A partition without a committed offset is read from its end.
     reads_from_end: bool,
+    /// Partitions that are not read because their position was lost.
+    lost_positions: Vec<LostPosition>,
     requests: Requests,
     reserve: ReserveWatch,
     /// The state topic, if there is one.
@@ -180,6 +183,7 @@ pub async fn run(
         dead_letter_topic: parts.dead_letter_topic,
         hold_topic: parts.hold_topic,
         reads_from_end: parts.kafka.reads_from_end(),
+        lost_positions: Vec::new(),
         requests: Requests::new(parts.client, asleep_after),
         reserve: parts.reserve,
         state,
@@ -396,6 +400,7 @@ impl Pump {
     }
 
     fn command(&mut self, command: Command) {
+        self.decide_position(&command);
         if let Some(input) = command.input(&self.machine) {
             self.step(input);
         }
@@ -438,6 +443,7 @@ impl Pump {
                 }
             }
             SourceEvent::Lost(partitions) => self.lost(partitions),
+            SourceEvent::PositionsLost(waiting) => self.positions_lost(waiting),
             event @ (SourceEvent::NewLife { .. } | SourceEvent::Vanished { .. }) => {
                 self.reading_broke(event);
             }

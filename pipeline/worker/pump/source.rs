@@ -43,6 +43,7 @@ pub(super) async fn forward(
             }
             SourceEvent::NewLife { .. }
             | SourceEvent::Vanished { .. }
+            | SourceEvent::PositionsLost(_)
             | SourceEvent::Committed { .. }
             | SourceEvent::CommittedByOthers(_)
             | SourceEvent::Statistics(_)

@@ -14,7 +14,7 @@ use super::worker::{Worker, whole};
 use super::{broker, wait_for, wire};
 
 /// Numbered events, each of one customer. They have no id, so that only their place identifies them.
-fn events(setup: &Setup, numbers: std::ops::Range<u64>) -> Vec<OutgoingRecord> {
+pub(super) fn events(setup: &Setup, numbers: std::ops::Range<u64>) -> Vec<OutgoingRecord> {
     let event = |number: u64| {
         let value = json!({
             "type": "track", "event": "Coupon Applied", "userId": format!("u-{}", number % 20),
@@ -27,7 +27,7 @@ fn events(setup: &Setup, numbers: std::ops::Range<u64>) -> Vec<OutgoingRecord> {
 }
 
 /// The numbers of the events that reached Kustomer.
-fn told(setup: &Setup) -> BTreeSet<u64> {
+pub(super) fn told(setup: &Setup) -> BTreeSet<u64> {
     setup.kustomer.with(|sim| {
         let coupons = sim.events().map(|event| {
             let coupon = event.meta["coupon"].as_str();
@@ -41,15 +41,24 @@ fn told(setup: &Setup) -> BTreeSet<u64> {
     })
 }
 
-async fn one_partition(broker: broker::Broker, name: &str) -> Setup {
+pub(super) async fn one_partition(broker: broker::Broker, name: &str) -> Setup {
+    one_partition_with(broker, name, "hold").await
+}
+
+pub(super) async fn one_partition_with(
+    broker: broker::Broker,
+    name: &str,
+    on_lost_position: &'static str,
+) -> Setup {
     let options = Options {
         partitions: 1,
+        on_lost_position,
         ..Options::default()
     };
     Setup::start(broker, name, options).await
 }
 
-async fn until_told(setup: &Setup, worker: &Worker, numbers: u64) {
+pub(super) async fn until_told(setup: &Setup, worker: &Worker, numbers: u64) {
     wait_for(
         &format!("{numbers} events"),
         || format!("{} are there\n{}", told(setup).len(), worker.tail()),
@@ -70,7 +79,7 @@ async fn until_metric(worker: &Worker, name: &str, labels: &[(&str, &str)], coun
 }
 
 /// The breaks in reading that `/status` reports, newest first; they appear within a second.
-async fn breaks(worker: &Worker) -> Vec<Value> {
+pub(super) async fn breaks(worker: &Worker) -> Vec<Value> {
     wait_for(
         "a break in `/status`",
         || worker.tail(),
@@ -160,7 +169,7 @@ async fn offsets_that_were_set_back_by_hand_are_read_again() {
 }
 
 /// A worker that has delivered and committed the first 300 events, which are in many small batches.
-async fn delivered(setup: &Setup) -> Worker {
+pub(super) async fn delivered(setup: &Setup) -> Worker {
     let worker = setup.worker().await;
     for from in (0..300).step_by(20) {
         setup.produce(events(setup, from..from + 20)).await;
@@ -287,7 +296,7 @@ async fn records_that_vanish_while_no_worker_runs_are_counted() {
     let Some(broker) = broker::shared("vanish-down").await else {
         return;
     };
-    let setup = one_partition(broker, "vanish-down").await;
+    let setup = one_partition_with(broker, "vanish-down", "earliest").await;
     let mut first = delivered(&setup).await;
     assert_eq!(first.terminate().await.0.code(), Some(0));
     setup.produce(events(&setup, 300..800)).await;

@@ -29,6 +29,7 @@ mod lives;
 mod members;
 mod memory;
 mod outage;
+mod positions;
 mod quota;
 mod rebalance;
 mod refused;

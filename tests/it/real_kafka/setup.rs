@@ -50,6 +50,8 @@ pub(super) struct Options {
     pub(super) letters: Vec<(&'static str, &'static str)>,
     /// There is a hold topic.
     pub(super) hold: bool,
+    /// `kafka.on_lost_position`.
+    pub(super) on_lost_position: &'static str,
     /// The address of the schema registry that has the schemas of the input topic, if its values have any.
     pub(super) registry: Option<String>,
 }
@@ -88,6 +90,7 @@ impl Default for Options {
             topic: Vec::new(),
             letters: Vec::new(),
             hold: false,
+            on_lost_position: "hold",
             registry: None,
         }
     }
@@ -189,12 +192,13 @@ impl Setup {
         };
         let text = format!(
             "kafka:\n  brokers: {}\n  group: {}\n  instance_id: {member}\n  topics:\n    - {{ name: {}, mapping: {mapping}, encoding: {encoding}, keyed_by: customer \
-             }}\n  dead_letter_topic: {}\n  hold_topic: {hold}\n  properties: {{ {} }}\nschema_registry: {registry}\nkustomer:\n  base_url: {}\n  limit: {}\n  token: {{ \
+             }}\n  dead_letter_topic: {}\n  hold_topic: {hold}\n  on_lost_position: {}\n  properties: {{ {} }}\nschema_registry: {registry}\nkustomer:\n  base_url: {}\n  limit: {}\n  token: {{ \
              env: {} }}\nbudget: {}\nstate: {{ topic: {state}, dir: notes }}\nadmin: {{ listen: \"127.0.0.1:0\" }}\n",
             self.broker.address,
             self.group,
             self.topic,
             self.letters,
+            self.options.on_lost_position,
             properties.join(", "),
             self.kustomer.url(),
             self.options.limit,

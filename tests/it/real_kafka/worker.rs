@@ -100,6 +100,11 @@ impl Worker {
         worker
     }
 
+    /// The address of its admin server.
+    pub(crate) fn address(&self) -> String {
+        self.admin.to_string()
+    }
+
     /// The process's id.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()

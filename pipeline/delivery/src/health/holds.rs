@@ -80,6 +80,7 @@ impl Holds {
             | HoldCause::DeadLetterGuard
             | HoldCause::Quarantine
             | HoldCause::StateTopic
+            | HoldCause::LostPosition
             | HoldCause::Paused => self.patient,
         }
     }

@@ -90,7 +90,11 @@ impl Pauses {
         let concerns = |scope: &Scope| match scope {
             Scope::Destination => true,
             Scope::Family(paused) => family.is_some_and(|family| covers(paused, family)),
-            Scope::Topic(_) | Scope::Route(..) | Scope::State | Scope::Letters(_) => false,
+            Scope::Topic(_)
+            | Scope::Route(..)
+            | Scope::Position(_)
+            | Scope::State
+            | Scope::Letters(_) => false,
         };
         let mut ends = self
             .active
@@ -117,7 +121,7 @@ impl Pauses {
             Scope::Route(of, paused) => of == topic && **paused == *route,
             Scope::Family(paused) => covers(paused, &family),
             // Requests are kept back, and what waits for them stays where it is.
-            Scope::Destination | Scope::State | Scope::Letters(_) => false,
+            Scope::Destination | Scope::Position(_) | Scope::State | Scope::Letters(_) => false,
         })
     }
 
@@ -128,6 +132,7 @@ impl Pauses {
             Scope::Destination
             | Scope::Family(_)
             | Scope::Route(..)
+            | Scope::Position(_)
             | Scope::State
             | Scope::Letters(_) => None,
         });

@@ -134,6 +134,7 @@ impl Machine {
             } => self
                 .partitions
                 .vanish(&mut self.turn, &partition, epoch, gap),
+            Input::PositionsLost(topics) => self.on_positions_lost(now, &topics),
             Input::Record {
                 record,
                 epoch,
@@ -199,6 +200,17 @@ impl Machine {
         self.health.holds.has(id)
     }
 
+    /// The topic whose lost positions that hold is about.
+    #[must_use]
+    pub fn lost_position(&self, hold: u64) -> Option<&ingest_model::record::Topic> {
+        let mut all = self.health.holds.iter();
+        let (scope, _) = all.find(|(_, one)| one.id == hold)?;
+        if let Scope::Position(topic) = scope {
+            return Some(topic);
+        }
+        None
+    }
+
     /// Whether exactly that is paused.
     #[must_use]
     pub fn is_paused_by_plan(&self, scope: &Scope) -> bool {
@@ -225,7 +237,14 @@ impl Machine {
                 (Scope::Letters(to), _) => {
                     self.partitions.send_waiting_letters(&mut self.turn, *to);
                 }
-                (Scope::Destination | Scope::Family(_) | Scope::Route(..) | Scope::State, _) => {}
+                (
+                    Scope::Destination
+                    | Scope::Family(_)
+                    | Scope::Route(..)
+                    | Scope::Position(_)
+                    | Scope::State,
+                    _,
+                ) => {}
             }
             self.turn.fact(Fact::HoldEnded { scope, cause });
         }

@@ -21,6 +21,8 @@ pub enum Scope {
     Topic(Topic),
     /// What one route makes of a topic's records. Only pauses hold one.
     Route(Topic, Arc<str>),
+    /// Partitions of one topic whose position was lost; no request.
+    Position(Topic),
     /// New writes of objects, and partitions whose state is being restored. It ends by itself.
     State,
     /// Letters to one topic; no request.
@@ -39,6 +41,7 @@ pub const HOLD_SCOPES: &[&str] = &[
     "bulk_read",
     "topic",
     "route",
+    "position",
     "state",
     "dead_letter_topic",
     "hold_topic",
@@ -115,7 +118,7 @@ impl Scope {
     pub fn is_probed(&self) -> bool {
         match self {
             Self::Destination | Self::Family(_) | Self::Letters(_) => true,
-            Self::Topic(_) | Self::Route(..) | Self::State => false,
+            Self::Topic(_) | Self::Route(..) | Self::Position(_) | Self::State => false,
         }
     }
 
@@ -132,6 +135,7 @@ impl Scope {
             Self::Family(Family::KObjectRead(_)) => "kobject_read",
             Self::Family(Family::BulkRead) => "bulk_read",
             Self::Topic(_) => "topic",
+            Self::Position(_) => "position",
             Self::Route(..) => "route",
             Self::State => "state",
             Self::Letters(to) => to.as_str(),
@@ -167,7 +171,7 @@ impl std::fmt::Display for Scope {
                 | Family::KObjectDelete(klass)
                 | Family::KObjectRead(klass),
             ) => write!(f, "{}:{klass}", self.as_str()),
-            Self::Topic(topic) => write!(f, "{}:{topic}", self.as_str()),
+            Self::Topic(topic) | Self::Position(topic) => write!(f, "{}:{topic}", self.as_str()),
             Self::Route(topic, route) => write!(f, "{}:{topic}/{route}", self.as_str()),
             Self::Destination
             | Self::State

@@ -117,6 +117,9 @@ pub enum Input {
         /// Their offsets.
         gap: Gap,
     },
+    /// All topics with partitions that are not read because their position was lost, each time that changes. Those partitions are
+    /// assigned when somebody has decided.
+    PositionsLost(Vec<Topic>),
     /// A record, decoded and mapped.
     Record {
         /// The record, kept until it is settled.

@@ -63,6 +63,7 @@ fn of_the_destination() -> impl Iterator<Item = HoldCause> {
         HoldCause::StateTopic,
         HoldCause::DeadLetterTopic,
         HoldCause::HoldTopic,
+        HoldCause::LostPosition,
         HoldCause::Paused,
     ];
     let all = HoldCause::ALL.iter().copied();
@@ -87,6 +88,7 @@ fn put(driver: &mut Driver, cause: HoldCause, n: i64) {
         | HoldCause::StateTopic
         | HoldCause::DeadLetterTopic
         | HoldCause::HoldTopic
+        | HoldCause::LostPosition
         | HoldCause::Paused
         | HoldCause::Unhealthy => driver.record(n, track(number)),
     }

@@ -34,6 +34,7 @@ mod objects;
 mod owners;
 mod parties;
 mod pauses;
+mod positions;
 mod promises;
 mod quarantine;
 mod quota;

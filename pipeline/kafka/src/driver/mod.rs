@@ -38,6 +38,7 @@ mod member;
 mod offsets;
 mod partitions;
 mod poll;
+mod positions;
 
 pub use channel::SourceEvents;
 use member::{Order, Renewal};

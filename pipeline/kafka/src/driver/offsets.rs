@@ -65,7 +65,7 @@ pub(super) struct ReadResult {
     pub(super) partition: TopicPartition,
     pub(super) epoch: Epoch,
     pub(super) committed: Result<Option<CommittedOffset>, Failure>,
-    /// Start and end of the log, if nothing is committed.
+    /// Start and end of the log, if they could be read.
     pub(super) log: Option<Gap>,
 }
 
@@ -165,6 +165,13 @@ fn read(
 ) -> Vec<ReadResult> {
     let list = convert::client_list(partitions.iter().map(|(partition, _)| partition));
     let read = consumer.committed_offsets(list, READ_TIMEOUT);
+    let logs: BTreeMap<TopicPartition, Bounds> = match read {
+        Ok(_) => read_bounds(consumer, &partitions)
+            .into_iter()
+            .map(|(partition, _, bounds)| (partition, bounds))
+            .collect(),
+        Err(_) => BTreeMap::new(),
+    };
     partitions
         .into_iter()
         .map(|(partition, epoch)| {
@@ -180,10 +187,7 @@ fn read(
                     }
                 }
             };
-            let log = match committed {
-                Ok(None) => read_log(consumer, &partition),
-                Ok(Some(_)) | Err(_) => None,
-            };
+            let log = logs.get(&partition).and_then(Bounds::both);
             ReadResult {
                 partition,
                 epoch,
@@ -213,21 +217,6 @@ fn read_others(
         Err(error) => {
             tracing::debug!(%error, "what the group has committed could not be read");
             Vec::new()
-        }
-    }
-}
-
-/// Start and end of one partition's log; `None` if no broker answers in time.
-fn read_log(consumer: &BaseConsumer<SourceContext>, partition: &TopicPartition) -> Option<Gap> {
-    let (topic, number) = (partition.topic.as_str(), partition.partition.0);
-    match consumer.fetch_watermarks(topic, number, BOUNDS_TIMEOUT) {
-        Ok((start, end)) => Some(Gap {
-            from: Offset(start),
-            to: Offset(end),
-        }),
-        Err(error) => {
-            tracing::debug!(%error, %partition, "the bounds of a new partition could not be read");
-            None
         }
     }
 }
@@ -272,6 +261,13 @@ fn read_bound(
             tracing::debug!(%error, ?bound, "the bounds of partitions could not be read");
             BTreeMap::new()
         }
+    }
+}
+
+impl Bounds {
+    fn both(&self) -> Option<Gap> {
+        let (from, to) = self.start.zip(self.end)?;
+        Some(Gap { from, to })
     }
 }
 

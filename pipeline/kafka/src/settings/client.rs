@@ -7,7 +7,7 @@ use rdkafka::config::RDKafkaLogLevel;
 
 use super::fetch::FetchLimits;
 use super::oauth;
-use super::options::{KafkaOptions, group_protocol_is_consumer};
+use super::options::{KafkaOptions, OnLostPosition, group_protocol_is_consumer};
 use super::security::Protocol;
 use crate::client::topic_ids::DEBUG_CONTEXT;
 
@@ -24,11 +24,15 @@ const PRODUCED_BYTES_MAX: usize = 100_000_000;
 pub(super) fn consumer(options: &KafkaOptions, protocol: Protocol) -> ClientConfig {
     let limits = FetchLimits::of(options.prefetch);
     let mut config = base(options, protocol);
+    let reset = match options.on_lost_position {
+        OnLostPosition::Hold | OnLostPosition::Earliest => "earliest",
+        OnLostPosition::Latest => "latest",
+    };
     if !group_protocol_is_consumer(&options.properties) {
         config.set("partition.assignment.strategy", "cooperative-sticky");
     }
     config
-        .set("auto.offset.reset", "earliest")
+        .set("auto.offset.reset", reset)
         .set("isolation.level", "read_committed")
         // Added partitions are handed out when the client sees them.
         .set("topic.metadata.refresh.interval.ms", TOPOLOGY_INTERVAL.as_millis().to_string())

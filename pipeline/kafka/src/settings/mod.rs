@@ -30,7 +30,7 @@ mod tests;
 
 pub use self::client::TOPOLOGY_INTERVAL;
 use self::options::group_protocol_is_consumer;
-pub use self::options::{KafkaOptions, Prefetch};
+pub use self::options::{KafkaOptions, OnLostPosition, Prefetch};
 use self::security::{Connection, Protocol};
 
 /// The longest name that Kafka allows a topic.
@@ -179,13 +179,10 @@ impl KafkaSettings {
         &self.producer
     }
 
-    /// Whether a partition without a committed offset is read from its end (`auto.offset.reset: latest`).
+    /// Whether a partition without a usable offset is read from its end.
     #[must_use]
     pub fn reads_from_end(&self) -> bool {
-        let reset = self.consumer.get("auto.offset.reset").unwrap_or_default();
-        ["latest", "largest", "end"]
-            .iter()
-            .any(|end| reset.eq_ignore_ascii_case(end))
+        self.options.on_lost_position == OnLostPosition::Latest
     }
 
     /// Where clients have their tokens from.

@@ -36,8 +36,23 @@ pub struct KafkaOptions {
     pub delivery_timeout: Duration,
     /// `state.topic`. If set, a new partition delivers nothing until it is resumed: its state is restored first.
     pub state_topic: Option<String>,
+    /// `kafka.on_lost_position`.
+    pub on_lost_position: OnLostPosition,
     /// Gives tokens where `sasl.mechanism` is OAUTHBEARER.
     pub tokens: Option<Arc<dyn TokenSource>>,
+}
+
+/// What to do with a partition whose committed offset lies below the start of its log, and where a group without one begins. An
+/// offset above the end leads to the start, or with `Latest` to the end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnLostPosition {
+    /// It is not read until a person has decided. A group without an offset begins at the start of the log.
+    #[default]
+    Hold,
+    /// It is read from the start of its log.
+    Earliest,
+    /// It is read from the end of its log; what is in it is not read.
+    Latest,
 }
 
 /// How much may be prefetched in total: client queue, broker answers and event channel.
@@ -71,6 +86,23 @@ pub(super) fn group_protocol_is_consumer(properties: &BTreeMap<String, String>) 
         .is_some_and(|value| value.eq_ignore_ascii_case("consumer"))
 }
 
+// === impl OnLostPosition ===
+
+impl OnLostPosition {
+    /// Every value.
+    pub const ALL: &'static [Self] = &[Self::Hold, Self::Earliest, Self::Latest];
+
+    /// The word in the configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hold => "hold",
+            Self::Earliest => "earliest",
+            Self::Latest => "latest",
+        }
+    }
+}
+
 // === impl KafkaOptions ===
 
 impl KafkaOptions {
@@ -85,6 +117,7 @@ impl KafkaOptions {
             topics: topics.iter().map(|name| (*name).to_owned()).collect(),
             dead_letter_topic: dead_letter_topic.to_owned(),
             hold_topic: None,
+            on_lost_position: OnLostPosition::default(),
             properties: BTreeMap::new(),
             prefetch: Prefetch {
                 records: 10_000,

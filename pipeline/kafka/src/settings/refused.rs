@@ -7,7 +7,7 @@ use super::options::{KafkaOptions, group_protocol_is_consumer};
 use crate::error::SettingsError;
 
 /// Properties refused whatever their value.
-pub(super) const REFUSED: [(&str, &str); 22] = [
+pub(super) const REFUSED: [(&str, &str); 23] = [
     ("bootstrap.servers", "set kafka.brokers instead"),
     ("metadata.broker.list", "set kafka.brokers instead"),
     ("group.id", "set kafka.group instead"),
@@ -30,6 +30,10 @@ pub(super) const REFUSED: [(&str, &str); 22] = [
     (
         "auto.commit.interval.ms",
         "the worker commits by itself; its own commit interval is the setting to change",
+    ),
+    (
+        "auto.offset.reset",
+        "kafka.on_lost_position says what happens without a usable offset: hold, earliest or latest",
     ),
     (
         "enable.auto.offset.store",

@@ -83,6 +83,7 @@ fn what_the_worker_relies_on_is_refused_with_the_way_out() {
         ("enable.auto.commit", "false", "leave it out"),
         ("auto.commit.enable", "true", "leave it out"),
         ("auto.commit.interval.ms", "1000", "commit interval"),
+        ("auto.offset.reset", "latest", "kafka.on_lost_position"),
         ("enable.auto.offset.store", "true", "leave it out"),
         ("offset.store.method", "file", "leave it out"),
         ("enable.partition.eof", "true", "leave it out"),
@@ -129,7 +130,6 @@ fn harmless_properties_pass_through_to_both_clients() {
     let settings = with_all(&[
         ("security.protocol", "plaintext"),
         ("isolation.level", "read_uncommitted"),
-        ("auto.offset.reset", "latest"),
         ("partition.assignment.strategy", "cooperative-sticky"),
         ("session.timeout.ms", "6000"),
         ("queued.min.messages", "100"),

@@ -182,6 +182,8 @@ pub enum HoldCause {
     DeadLetterTopic,
     /// The hold topic accepts no letters, or refuses a certain one.
     HoldTopic,
+    /// The committed offset of a partition lies below the start of its log.
+    LostPosition,
     /// Nothing is wrong: a person or the configuration pauses it for a while.
     Paused,
 }
@@ -367,6 +369,7 @@ labels!(HoldCause {
     StateTopic => "state_topic",
     DeadLetterTopic => "dead_letter_topic",
     HoldTopic => "hold_topic",
+    LostPosition => "lost_position",
     Paused => "paused",
 });
 

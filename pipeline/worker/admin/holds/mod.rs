@@ -92,6 +92,7 @@ impl HoldStatus {
             HoldCause::StateTopic,
             HoldCause::DeadLetterTopic,
             HoldCause::HoldTopic,
+            HoldCause::LostPosition,
         ];
         let planned = self.pause.is_some();
         let all = self.scope == "destination" && !planned;

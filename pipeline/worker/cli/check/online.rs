@@ -139,6 +139,7 @@ fn refused(settings: &Settings, error: TokenError) -> Finding {
             | HoldCause::StateTopic
             | HoldCause::DeadLetterTopic
             | HoldCause::HoldTopic
+            | HoldCause::LostPosition
             | HoldCause::Paused
             | HoldCause::Unhealthy => what_to_do(*cause).to_owned(),
         },

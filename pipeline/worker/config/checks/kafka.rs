@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use ingest_kafka::{KafkaOptions, SettingsError};
+use ingest_kafka::{KafkaOptions, OnLostPosition, SettingsError};
 use ingest_mapping::route::Pipeline;
 use ingest_model::record::{Topic, Traffic};
 
@@ -53,6 +53,7 @@ pub(in crate::config) fn settings(
     let topics = checker.topics(raw, has_registry);
     let dead_letter_topic = checker.dead_letter_topic(raw);
     let hold_topic = checker.hold_topic(raw, dead_letter_topic.as_ref());
+    let on_lost_position = checker.on_lost_position(&raw.on_lost_position);
     let others = [
         dead_letter_topic.as_ref(),
         hold_topic.iter().flatten().next(),
@@ -68,6 +69,7 @@ pub(in crate::config) fn settings(
         topics: topics?,
         dead_letter_topic: dead_letter_topic?,
         hold_topic: hold_topic?,
+        on_lost_position: on_lost_position?,
         state_topic: state_topic?,
         properties: properties?,
         drain_timeout,
@@ -180,6 +182,16 @@ impl Checker<'_> {
             traffic: traffic?,
             weight: weight?,
         })
+    }
+
+    fn on_lost_position(&mut self, leaf: &Leaf) -> Option<OnLostPosition> {
+        let Some(leaf) = leaf else {
+            return Some(OnLostPosition::default());
+        };
+        let words: Vec<&str> = OnLostPosition::ALL.iter().map(|one| one.as_str()).collect();
+        let word = self.one_of(leaf, &words)?;
+        let mut all = OnLostPosition::ALL.iter().copied();
+        all.find(|one| one.as_str() == word)
     }
 
     fn traffic(&mut self, leaf: &Leaf) -> Option<Option<Traffic>> {

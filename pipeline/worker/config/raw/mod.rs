@@ -77,6 +77,7 @@ pub(crate) struct RawKafka {
     pub(crate) topics_given: bool,
     pub(crate) dead_letter_topic: Leaf,
     pub(crate) hold_topic: Leaf,
+    pub(crate) on_lost_position: Leaf,
     pub(crate) properties: Vec<At<RawProperty>>,
     pub(crate) drain_timeout: Leaf,
     pub(crate) commit_interval: Leaf,

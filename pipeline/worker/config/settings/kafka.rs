@@ -183,6 +183,7 @@ impl KafkaSettings {
             .as_ref()
             .map(|topic| topic.as_str().to_owned());
         options.drain_deadline = self.drain_timeout;
+        options.on_lost_position = self.on_lost_position;
         if let Some(budget) = budget {
             let part = |n: u64| usize::try_from(n / PREFETCH_PART).unwrap_or(usize::MAX);
             options.prefetch = Prefetch {

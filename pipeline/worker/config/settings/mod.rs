@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ingest_encoding::Encoding;
+use ingest_kafka::OnLostPosition;
 use ingest_kustomer::{BaseUrl, ClientSettings};
 use ingest_mapping::route::Pipeline;
 use ingest_model::record::{Topic, Traffic};
@@ -107,6 +108,8 @@ pub struct KafkaSettings {
     pub dead_letter_topic: Topic,
     /// Where held work goes that routes divert, if anywhere; neither an input topic nor the dead-letter topic.
     pub hold_topic: Option<Topic>,
+    /// What to do with a partition whose committed offset lies below the start of its log.
+    pub on_lost_position: OnLostPosition,
     /// `state.topic`: where knowledge and open jobs survive a restart, if anywhere; a topic of its own.
     pub state_topic: Option<Topic>,
     /// Raw librdkafka settings, none of them reserved for the worker.

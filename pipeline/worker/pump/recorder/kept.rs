@@ -187,6 +187,7 @@ impl Given {
             | Input::Lost { .. }
             | Input::NewLife { .. }
             | Input::Vanished { .. }
+            | Input::PositionsLost(_)
             | Input::Skipped(_)
             | Input::SchemaMissing { .. }
             | Input::Replied { .. }
@@ -273,6 +274,7 @@ fn apart(input: &Input) -> usize {
         | Input::Lost { .. }
         | Input::NewLife { .. }
         | Input::Vanished { .. }
+        | Input::PositionsLost(_)
         | Input::Skipped(_)
         | Input::SchemaMissing { .. }
         | Input::Reserve(_)

@@ -143,6 +143,7 @@ fn of_input(input: &Input, add: &mut impl FnMut(&CustomerKey)) {
         | Input::Lost { .. }
         | Input::NewLife { .. }
         | Input::Vanished { .. }
+        | Input::PositionsLost(_)
         | Input::DeadLettered { .. }
         | Input::LettersStuck { .. }
         | Input::Committed { .. }

@@ -152,6 +152,7 @@ impl Past {
             Input::Committed { .. }
             | Input::Revoked { .. }
             | Input::Vanished { .. }
+            | Input::PositionsLost(_)
             | Input::Record { .. }
             | Input::Skipped(_)
             | Input::SchemaMissing { .. }

@@ -218,6 +218,7 @@ impl Machine {
             | HoldCause::StateTopic
             | HoldCause::DeadLetterTopic
             | HoldCause::HoldTopic
+            | HoldCause::LostPosition
             | HoldCause::Paused => narrow(&sent.family),
         };
         self.begin_hold(now, scope, cause, (1, trouble));

@@ -83,6 +83,22 @@ impl Machine {
         }
     }
 
+    /// Topics with partitions that are not read because their position was lost are held, and no others.
+    pub(in crate::machine) fn on_positions_lost(&mut self, now: Instant, topics: &[Topic]) {
+        let held = self.health.holds.iter().map(|(scope, _)| scope.clone());
+        let over =
+            held.filter(|scope| matches!(scope, Scope::Position(topic) if !topics.contains(topic)));
+        for scope in over.collect::<Vec<Scope>>() {
+            self.end_hold(scope);
+        }
+        for topic in topics {
+            let scope = Scope::Position(topic.clone());
+            if self.health.holds.get(&scope).is_none() {
+                self.begin_hold(now, scope, HoldCause::LostPosition, (1, None));
+            }
+        }
+    }
+
     /// The hold of a topic is over.
     pub(in crate::machine) fn release_topic(&mut self, topic: &Topic) {
         self.partitions.release_topic(&mut self.turn, topic);

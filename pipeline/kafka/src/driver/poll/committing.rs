@@ -63,6 +63,16 @@ impl Driver {
         }
     }
 
+    /// Tells which partitions wait because their position was lost, if that has changed.
+    pub(super) fn tell_of_positions(&mut self) {
+        let partitions = &self.partitions;
+        self.positions
+            .keep(|one, epoch| partitions.is_starting(one, epoch));
+        if let Some(waiting) = self.positions.news() {
+            self.outbox.event(SourceEvent::PositionsLost(waiting));
+        }
+    }
+
     pub(super) fn send_task(&mut self, task: Task) {
         if self.tasks.send(task).is_err() {
             self.fatal("the kafka offsets thread has died".to_owned());
@@ -124,6 +134,16 @@ impl Driver {
             match committed {
                 Ok(committed) => {
                     let committed_at = committed.as_ref().map(|found| found.offset);
+                    let at = (&partition, epoch);
+                    if !self.positions.may_start(at, committed_at, log) {
+                        continue;
+                    }
+                    // Only where the committed offset says nothing, the log says where reading begins.
+                    let from_end = self.reads_from_end;
+                    let says = |log: &Gap| {
+                        committed_at.is_none_or(|at| from_end && (at < log.from || at > log.to))
+                    };
+                    let log = log.filter(says);
                     let reading = begun(committed_at, log, self.reads_from_end);
                     self.partitions.start(&partition, epoch, reading);
                     assigned.push(Assigned {

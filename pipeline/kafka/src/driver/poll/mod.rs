@@ -17,6 +17,7 @@ use super::commits::Commits;
 use super::member::{Member, Order, Renewal, join};
 use super::offsets::{Answer, Task};
 use super::partitions::Partitions;
+use super::positions::Positions;
 use crate::client::context::SourceContext;
 use crate::client::convert;
 use crate::clock;
@@ -58,13 +59,14 @@ pub(super) struct Driver {
     drain_deadline: Duration,
     /// `group.protocol: consumer`.
     consumer_protocol: bool,
-    /// `auto.offset.reset: latest`.
+    /// `kafka.on_lost_position: latest`.
     reads_from_end: bool,
     tasks: Sender<Task>,
     answers: Receiver<Answer>,
     offsets_thread: JoinHandle<()>,
     partitions: Partitions,
     commits: Commits,
+    positions: Positions,
     /// Partitions whose committed offsets have to be read again, and when.
     read_again: Option<(Instant, Vec<(TopicPartition, Epoch)>)>,
     /// The ends of partitions that do not deliver, which the client itself does not learn. At most one request for them
@@ -127,6 +129,7 @@ impl Driver {
             offsets_thread,
             partitions: Partitions::new(settings.options().state_topic.is_some()),
             commits: Commits::default(),
+            positions: Positions::new(settings.options().on_lost_position),
             read_again: None,
             ends: BTreeMap::new(),
             asked_ends: false,
@@ -162,6 +165,7 @@ impl Driver {
             self.begin_again();
             self.report_statistics();
             self.send_tasks();
+            self.tell_of_positions();
             self.answer_revocation();
             self.outbox.flush();
             self.deliver_in_hand();
@@ -340,6 +344,10 @@ impl Driver {
             SourceCommand::Commit { entries } => self.commit(entries),
             SourceCommand::ReadCommitted(partitions) => {
                 self.send_task(Task::ReadOthers(partitions));
+            }
+            SourceCommand::BeginAnew(topic) => {
+                let decided = self.positions.begin_anew(&topic);
+                self.read_committed(decided);
             }
             SourceCommand::HandBack(partitions) => {
                 for (partition, epoch) in partitions {
