@@ -25,7 +25,7 @@ pub mod simulated;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use self::args::{CheckArgs, InitArgs, ReplayRecordingArgs, RunArgs, TryRecordsArgs};
 use self::dead_letters::DeadLettersArgs;
@@ -36,6 +36,7 @@ use self::mappings::infer::{self, InferArgs};
 use self::mappings::init;
 use self::mappings::test::{self, TestArgs};
 use self::output::Output;
+use self::output::manual::{self, CompletionsArgs, ManArgs};
 use self::provision::ProvisionArgs;
 use self::run::control::frontier::{self, FrontierArgs};
 use self::run::control::pauses::{self, PauseArgs, ResumeArgs};
@@ -96,6 +97,10 @@ pub enum Command {
     DeadLetters(DeadLettersArgs),
     /// Step through a worker's recording, and see what it decided and why.
     ReplayRecording(ReplayRecordingArgs),
+    /// Print what a shell needs to complete commands and options.
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write those of all commands into a folder.
+    Man(ManArgs),
     /// Map records at which a worker may have died; started by the worker itself.
     #[command(hide = true)]
     TryRecords(TryRecordsArgs),
@@ -104,7 +109,8 @@ pub enum Command {
 /// Reads the command line, runs the command, and reports how it ended.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let parsed = whole().try_get_matches();
+    let cli = match parsed.and_then(|found| Cli::from_arg_matches(&found)) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are answers, not errors; clap knows the difference.
@@ -157,7 +163,9 @@ fn execute(command: Command) -> Result<CommandExit, CommandError> {
         | Command::Resume(_)
         | Command::LogLevel(_)
         | Command::DeadLetters(_)
-        | Command::ReplayRecording(_) => {
+        | Command::ReplayRecording(_)
+        | Command::Completions(_)
+        | Command::Man(_) => {
             let mut out = Output::stdout();
             let exit = print(&command, &mut out)?;
             out.flush()?;
@@ -184,10 +192,26 @@ fn print(command: &Command, out: &mut Output<'_>) -> Result<CommandExit, Command
         Command::LogLevel(args) => control::log_level(args, out),
         Command::DeadLetters(args) => dead_letters::run(args, out),
         Command::ReplayRecording(args) => run::replay_recording::run(args, out),
+        Command::Completions(args) => manual::completions(args, whole(), out),
+        Command::Man(args) => manual::man(args, whole(), out),
         Command::Run(args) => run::run(args),
         Command::Demo(args) => demo::run(args),
         Command::TryRecords(args) => run::try_records::run(args),
     }
+}
+
+/// The whole command line; the help of every command ends with the exit codes.
+fn whole() -> clap::Command {
+    Cli::command().mut_subcommands(with_exit_codes)
+}
+
+fn with_exit_codes(command: clap::Command) -> clap::Command {
+    let before = command.get_after_help().map(ToString::to_string);
+    let text = before.map_or_else(
+        || EXIT_CODES.to_owned(),
+        |before| format!("{before}\n\n{EXIT_CODES}"),
+    );
+    command.after_help(text).mut_subcommands(with_exit_codes)
 }
 
 /// Examples and exit codes, for `--help`.

@@ -2,13 +2,69 @@
 
 use std::path::Path;
 
-use clap::CommandFactory as _;
-
 use super::*;
 
 #[test]
 fn the_command_line_is_consistent() {
     Cli::command().debug_assert();
+}
+
+#[test]
+fn every_help_has_the_exit_codes() {
+    fn look(command: &clap::Command, seen: &mut usize) {
+        let help = command.clone().render_long_help().to_string();
+        assert!(
+            help.contains("Exit codes:"),
+            "{}: {help}",
+            command.get_name()
+        );
+        *seen += 1;
+        for one in command.get_subcommands() {
+            look(one, seen);
+        }
+    }
+    let mut seen = 0;
+    look(&whole(), &mut seen);
+    assert!(seen > 20, "{seen}");
+}
+
+#[test]
+fn shells_and_man_know_every_command() {
+    let said = |arguments: &[&str]| {
+        let (text, exit) = printed(["kustomer-ingest"].iter().chain(arguments));
+        assert_eq!(exit, CommandExit::Good, "{text}");
+        text
+    };
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = said(&["completions", shell]);
+        for name in ["dead-letters", "forecast", "accept-dead-letters"] {
+            assert!(script.contains(name), "{shell}: {name}");
+        }
+    }
+    let page = said(&["man"]);
+    assert!(page.starts_with(".ie"), "{page}");
+    assert!(page.contains("Exit codes"), "{page}");
+    let dir = tempfile::tempdir().unwrap();
+    let told = said(&["man", "--dir", dir.path().to_str().unwrap()]);
+    let pages: Vec<String> = std::fs::read_dir(dir.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert!(
+        told.starts_with(&format!("{} pages", pages.len())),
+        "{told}"
+    );
+    for name in [
+        "kustomer-ingest.1",
+        "kustomer-ingest-run.1",
+        "kustomer-ingest-holds-release.1",
+    ] {
+        assert!(pages.iter().any(|page| page == name), "{name}: {pages:?}");
+    }
+    assert!(
+        !pages.iter().any(|page| page.contains("try-records")),
+        "{pages:?}"
+    );
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! Standard output and error, locked for as long as a command writes.
 
+pub mod manual;
+
 use std::io::{self, BufWriter, Write};
 
-use super::exit::CommandError;
+use crate::cli::exit::CommandError;
 
 /// A writer whose reader may go away, which ends a command quietly and is not a failure.
 pub struct Output<'w> {
