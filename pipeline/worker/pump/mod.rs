@@ -49,7 +49,7 @@ use self::mappers::{Batch, Judge, Mapped, MappedRecord, Mappers};
 pub use self::port::{Command, PumpView};
 use self::recorder::Recorder;
 use self::requests::Requests;
-pub use self::requests::{ReserveChange, ReserveWatch};
+pub use self::requests::{PauseWatch, ReserveChange, ReserveWatch};
 use self::state::State;
 pub use self::state::{Progress, StateTopicError, judge as judge_state_topic};
 use crate::clock::Clock;
@@ -70,6 +70,8 @@ pub struct PumpParts {
     pub machine: MachineSettings,
     /// How much of the limit is left alone at which time of day.
     pub reserve: ReserveWatch,
+    /// What the configuration pauses at which times.
+    pub pauses: PauseWatch,
     /// The client of the API.
     pub client: Client,
     /// Decodes and maps records.
@@ -104,6 +106,7 @@ struct Pump {
     reads_from_end: bool,
     requests: Requests,
     reserve: ReserveWatch,
+    pauses: PauseWatch,
     /// The state topic, if there is one.
     state: Option<State>,
     registry: Option<Handle>,
@@ -182,6 +185,7 @@ pub async fn run(
         reads_from_end: parts.kafka.reads_from_end(),
         requests: Requests::new(parts.client, asleep_after),
         reserve: parts.reserve,
+        pauses: parts.pauses,
         state,
         registry,
         drained: false,
@@ -266,7 +270,12 @@ impl Pump {
         }
         self.view.reserve = self.reserve.next(now, wall_ms);
         let change = self.view.reserve.map(|change| change.at);
-        self.machine.next_wake(now).into_iter().chain(change).min()
+        for input in self.pauses.news(wall_ms) {
+            self.step(input);
+        }
+        let planned = self.pauses.next(now, wall_ms);
+        let wake = self.machine.next_wake(now).into_iter();
+        wake.chain(change).chain(planned).min()
     }
 
     fn step(&mut self, input: Input) {
