@@ -3,6 +3,7 @@
 mod batches;
 mod commands;
 mod deletions;
+mod endpoints;
 mod forecast;
 mod forecast_loads;
 mod forecast_reserve;

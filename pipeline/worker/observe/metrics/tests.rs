@@ -108,6 +108,7 @@ fn every_scope_and_repeat_is_in_its_list() {
     let klass = Klass("order".into());
     let families = [
         Family::Tracking,
+        Family::CustomerSearch,
         Family::CustomerRead,
         Family::CustomerCreate,
         Family::KObjectWrite(klass.clone()),
