@@ -28,7 +28,7 @@ use kustomer_ingest::observe::metrics::Metrics;
 use kustomer_ingest::observe::{Observer, Tally};
 use kustomer_ingest::pump::mappers::Judge;
 use kustomer_ingest::pump::recorder::Recorder;
-use kustomer_ingest::pump::{self, PumpParts, ReserveWatch};
+use kustomer_ingest::pump::{self, PauseWatch, PumpParts, ReserveWatch};
 use kustomer_sim::server::Server;
 use kustomer_sim::{Account, Config};
 use secrecy::SecretString;
@@ -127,6 +127,7 @@ fn parts(kafka: &KafkaSettings, url: &str, observer: Observer) -> anyhow::Result
         hold_topic: None,
         machine,
         reserve: ReserveWatch::new(ReserveSchedule::always(0), TIME_SCALE),
+        pauses: PauseWatch::default(),
         client,
         judge: Judge::new(HashMap::from([(
             Topic::new(TOPIC),

@@ -23,7 +23,6 @@ use crate::admin::status::StatusReport;
 use crate::admin::{AdminServer, AdminState};
 use crate::clock::{Clock, TimeScale};
 use crate::config::Settings;
-use crate::config::pauses::Pausable;
 use crate::config::registry::RegistryError;
 use crate::config::settings::{AdminSettings, KeyedBy};
 use crate::lifecycle::key::{KeyStatus, KeyWatch};
@@ -35,7 +34,7 @@ use crate::observe::{Observer, telemetry};
 use crate::pump::mappers::suspects::{Child, Patience, Suspects};
 use crate::pump::mappers::{Judge, TrafficRules};
 use crate::pump::recorder::Recorder;
-use crate::pump::{self, Command, PumpParts, PumpView, ReserveWatch};
+use crate::pump::{self, Command, PauseWatch, PumpParts, PumpView, ReserveWatch};
 
 /// Time added to the drain's own before the process ends regardless: for the final commit and for leaving the group.
 const DRAIN_MARGIN: Duration = Duration::from_secs(20);
@@ -97,7 +96,7 @@ pub fn run(settings: &Settings, options: &Options) -> anyhow::Result<Exit> {
             commands: command_in.clone(),
             halting: spawner.halting().clone(),
             recorder: recorder.clone(),
-            pausable: Arc::new(Pausable::of(&settings.kafka)),
+            pausable: Arc::new(settings.kafka.pausable()),
         };
         // They outlive the drain so that the drain can be watched, and end with the pump.
         let pump_ended = CancellationToken::new();
@@ -256,6 +255,7 @@ pub fn parts(
             settings.kustomer.reserve_at.clone(),
             options.time_scale.factor(),
         ),
+        pauses: PauseWatch::new(settings.pauses.clone()),
         client,
         judge,
         registry,

@@ -366,6 +366,9 @@ mod schema {
             ("/kustomer/reserve_at/0/from", json!("8")),
             ("/kustomer/reserve_at/0/days", json!(["noday"])),
             ("/kustomer/reserve_at/0/zone", Value::Null),
+            ("/pauses/0/name", json!("a b")),
+            ("/pauses/0/destination", json!("tracks")),
+            ("/pauses/0/until", json!("tomorrow")),
             ("/budget/bytes", json!(64)),
             ("/delivery/max_delay", json!(5)),
             ("/kafka/dead_letter_topic", json!("with blanks in it")),
@@ -409,7 +412,8 @@ mod schema {
                 "schema_registry: { ",
                 &format!("schema_registry: {{ basic: {unknown}, "),
             )
-            .replace("debug: { ", &format!("debug: {{ recording: {unknown}, "));
+            .replace("debug: { ", &format!("debug: {{ recording: {unknown}, "))
+            + &format!("pauses: [ {unknown} ]\n");
         let faults = check(&text).unwrap_err();
         for (section, known) in &keys {
             let path = section.replace("[]", "[0]");

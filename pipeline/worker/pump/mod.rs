@@ -50,7 +50,7 @@ use self::mappers::{Batch, Judge, Mapped, MappedRecord, Mappers};
 pub use self::port::{Command, PumpView};
 use self::recorder::Recorder;
 use self::requests::Requests;
-pub use self::requests::{ReserveChange, ReserveWatch};
+pub use self::requests::{PauseWatch, ReserveChange, ReserveWatch};
 use self::state::State;
 pub use self::state::{Progress, StateTopicError, judge as judge_state_topic};
 use crate::clock::Clock;
@@ -71,6 +71,8 @@ pub struct PumpParts {
     pub machine: MachineSettings,
     /// How much of the limit is left alone at which time of day.
     pub reserve: ReserveWatch,
+    /// What the configuration pauses at which times.
+    pub pauses: PauseWatch,
     /// The client of the API.
     pub client: Client,
     /// Decodes and maps records.
@@ -107,6 +109,7 @@ struct Pump {
     lost_positions: Vec<LostPosition>,
     requests: Requests,
     reserve: ReserveWatch,
+    pauses: PauseWatch,
     /// The state topic, if there is one.
     state: Option<State>,
     registry: Option<Handle>,
@@ -186,6 +189,7 @@ pub async fn run(
         lost_positions: Vec::new(),
         requests: Requests::new(parts.client, asleep_after),
         reserve: parts.reserve,
+        pauses: parts.pauses,
         state,
         registry,
         drained: false,
@@ -270,7 +274,12 @@ impl Pump {
         }
         self.view.reserve = self.reserve.next(now, wall_ms);
         let change = self.view.reserve.map(|change| change.at);
-        self.machine.next_wake(now).into_iter().chain(change).min()
+        for input in self.pauses.news(wall_ms) {
+            self.step(input);
+        }
+        let planned = self.pauses.next(now, wall_ms);
+        let wake = self.machine.next_wake(now).into_iter();
+        wake.chain(change).chain(planned).min()
     }
 
     fn step(&mut self, input: Input) {

@@ -3,6 +3,7 @@
 mod batches;
 mod commands;
 mod deletions;
+mod endpoints;
 mod forecast;
 mod forecast_loads;
 mod forecast_reserve;
@@ -41,7 +42,7 @@ use kustomer_ingest::observe::{Observer, Tally};
 use kustomer_ingest::pump::Command;
 use kustomer_ingest::pump::mappers::Judge;
 use kustomer_ingest::pump::recorder::Recorder;
-use kustomer_ingest::pump::{self, PumpError, PumpParts, PumpView, ReserveWatch};
+use kustomer_ingest::pump::{self, PauseWatch, PumpError, PumpParts, PumpView, ReserveWatch};
 use kustomer_sim::server::Server;
 use kustomer_sim::{Config, FaultScript};
 use secrecy::SecretString;
@@ -149,6 +150,7 @@ impl Rig {
             hold_topic: None,
             machine,
             reserve: ReserveWatch::new(reserve, scale),
+            pauses: PauseWatch::default(),
             client: Client::new(client).unwrap(),
             judge,
             registry,

@@ -180,3 +180,36 @@ async fn kustomer_events(kustomer: &Server) -> u64 {
     }
     panic!("events go on: {:#?}", kustomer.account());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_starts_within_a_planned_pause_is_paused_from_its_first_record_on() {
+    let broker = EmbeddedBroker::start(&[(EVENTS, 2), (DEAD, 1)]).unwrap();
+    let producer = producer(&broker);
+    let kustomer = kustomer().await;
+    let folder = tempfile::tempdir().unwrap();
+    let servers = broker.bootstrap_servers();
+    let file = configuration(folder.path(), servers, &kustomer.url(), "");
+    put(&producer, 0).await;
+    let now = jiff::Timestamp::from_millisecond(kustomer_ingest::clock::Clock.unix_ms()).unwrap();
+    let (from, until) = (now - Duration::from_secs(60), now + Duration::from_secs(12));
+    let yaml = std::fs::read_to_string(&file).unwrap();
+    let entry = format!(
+        "pauses:\n  - {{ name: move, destination: all, from: {from}, until: {until}, reason: the shop moves }}\n"
+    );
+    std::fs::write(&file, yaml + &entry).unwrap();
+    let checked = program().args(["check", "--config"]).arg(&file).output();
+    let checked = String::from_utf8(checked.unwrap().stdout).unwrap();
+    assert!(checked.contains("pause move: destination, "), "{checked}");
+    let worker = Worker::start(&file);
+    let status = shows(&worker, 1).await;
+    let pause = &status["holds"][0]["pause"];
+    assert_eq!(pause["window"], "move", "{status:#}");
+    assert_eq!(status["holds"][0]["scope"], "destination");
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert_eq!(kustomer.account().accepted.tracking, 0);
+    let events = kustomer_events(&kustomer).await;
+    accepted(&kustomer, events, CUSTOMERS).await;
+    let over = kustomer_ingest::clock::Clock.unix_ms();
+    assert!(over >= until.as_millisecond(), "not before its time");
+    shows(&worker, 0).await;
+}

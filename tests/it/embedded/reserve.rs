@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kustomer_ingest::clock::Clock;
 use kustomer_ingest::config::ReserveSchedule;
-use kustomer_ingest::config::reserve::{DayTime, ReserveEntry, Zone};
+use kustomer_ingest::config::reserve::{DayTime, ReserveEntry, Weekly, Zone};
 
 use super::{PATIENCE, Rig, order};
 
@@ -27,10 +27,12 @@ async fn leaves(rig: &mut Rig, requests: u32) {
 #[tokio::test(flavor = "multi_thread")]
 async fn before_the_first_answer_most_is_left_alone_and_then_what_the_servers_clock_says() {
     let entry = ReserveEntry {
-        days: [true; 7],
-        from: hour(11),
-        to: hour(13),
-        zone: Zone::named("UTC").unwrap(),
+        when: Weekly {
+            days: [true; 7],
+            from: hour(11),
+            to: hour(13),
+            zone: Zone::named("UTC").unwrap(),
+        },
         reserve: 700,
         spot: None,
     };

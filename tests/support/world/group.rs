@@ -88,6 +88,22 @@ impl World {
         }
     }
 
+    /// Something is paused as planned, unless the replica sleeps.
+    #[cfg(test)]
+    pub(crate) fn pause(&mut self, replica: usize, pause: ingest_delivery::hold::Pause) {
+        if self.asleep(replica).is_none() {
+            self.step(replica, Input::Pause(pause));
+        }
+    }
+
+    /// A person ends the pauses of a scope.
+    #[cfg(test)]
+    pub(crate) fn resume(&mut self, replica: usize, scope: ingest_delivery::hold::Scope) {
+        if self.asleep(replica).is_none() {
+            self.step(replica, Input::Resume { scope, by: None });
+        }
+    }
+
     /// Whether a replica sleeps, and until when.
     pub(super) fn asleep(&self, replica: usize) -> Option<Instant> {
         self.replicas[replica].asleep_until

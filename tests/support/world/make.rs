@@ -34,6 +34,9 @@ thread_local! {
     static EVENTS: Cell<u64> = const { Cell::new(1) };
 }
 
+/// The route of all operations.
+pub(crate) const ROUTE: &str = "test";
+
 /// Numbers events from one again, so that what a test makes does not depend on the test before.
 pub(crate) fn number_afresh() {
     EVENTS.set(1);
@@ -44,7 +47,7 @@ pub(crate) fn planned(operation: Operation) -> Planned {
     let number = EVENTS.get();
     EVENTS.set(number + 1);
     Planned {
-        route: Arc::from("test"),
+        route: Arc::from(ROUTE),
         event_key: Uuid::from_u128(u128::from(number) << 64),
         operation,
     }

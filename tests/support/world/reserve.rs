@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ingest_delivery::machine::Input;
-use kustomer_ingest::config::reserve::{ReserveEntry, ReserveSchedule, Zone};
+use kustomer_ingest::config::reserve::{ReserveEntry, ReserveSchedule, Weekly, Zone};
 use kustomer_sim::{Config, Switches, Window};
 
 use super::watch::Watch;
@@ -29,10 +29,12 @@ fn schedule() -> ReserveSchedule {
             .unwrap()
     };
     let entry = ReserveEntry {
-        days: [true; 7],
-        from: clock(FROM),
-        to: clock(TO),
-        zone: Zone::named("UTC").unwrap(),
+        when: Weekly {
+            days: [true; 7],
+            from: clock(FROM),
+            to: clock(TO),
+            zone: Zone::named("UTC").unwrap(),
+        },
         reserve: RESERVE,
         spot: None,
     };

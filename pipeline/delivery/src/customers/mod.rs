@@ -86,6 +86,8 @@ pub(crate) struct CustomerSettings {
 /// Which kinds of questions may be sent now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Allowed {
+    /// Searches.
+    pub search: bool,
     /// Reads of customers.
     pub read: bool,
     /// Bulk creates of customers.

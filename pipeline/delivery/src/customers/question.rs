@@ -88,7 +88,7 @@ impl Customers {
     /// Whether no way to a customer is open, however many permits there are. `false` while a question about it is in flight.
     pub(crate) fn is_kept_back(&self, customer: &CustomerKey, allowed: Allowed) -> bool {
         let make = allowed.create || self.may_identify(allowed);
-        let search = self.searches();
+        let search = allowed.search && self.searches();
         match self.phase(customer) {
             Some(Phase::Read) => !allowed.read,
             Some(Phase::Alone | Phase::In(Line::Missing, _)) => !make,
@@ -118,7 +118,11 @@ impl Customers {
         if self.alone.has(allowed.live_only) && (allowed.create || self.may_identify(allowed)) {
             return Some(Next::Alone);
         }
-        let searches = self.searches.state(now, allowed.live_only);
+        let searches = if allowed.search {
+            self.searches.state(now, allowed.live_only)
+        } else {
+            Searches::Never
+        };
         let existing = self.next_existing(searches, allowed);
         existing
             .or_else(|| self.next_missing(now, searches, price, allowed))

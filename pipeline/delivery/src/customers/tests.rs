@@ -23,6 +23,7 @@ pub(super) fn much(now: Instant) -> Price {
 }
 
 pub(super) const ALL: Allowed = Allowed {
+    search: true,
     read: true,
     create: true,
     identify: true,
@@ -269,6 +270,7 @@ fn what_may_not_be_asked_waits_and_the_rest_goes_on() {
     want(&mut resolver, now, 1, MissingCustomer::Create);
     let later = now + Duration::from_secs(5);
     let held = Allowed {
+        search: true,
         read: false,
         create: false,
         identify: false,
@@ -466,6 +468,7 @@ fn what_the_key_may_not_do_is_done_in_another_way() {
     let mut resolver = resolver();
     want(&mut resolver, now, 1, MissingCustomer::Create);
     let nothing = Allowed {
+        search: true,
         read: true,
         create: false,
         identify: false,

@@ -250,6 +250,36 @@ impl Holds {
             .collect()
     }
 
+    /// The destination answered a request of this family: neither is unhealthy. Returns the scopes whose holds ended.
+    pub(crate) fn answered(&mut self, family: Option<&Family>) -> Vec<(Scope, HoldCause)> {
+        if self.active.is_empty() {
+            return Vec::new();
+        }
+        scopes(family)
+            .filter_map(|scope| {
+                let hold = self.active.get(&scope)?;
+                let ends = hold.cause == HoldCause::Unhealthy;
+                let hold = ends.then(|| self.active.remove(&scope)).flatten()?;
+                Some((scope, hold.cause))
+            })
+            .collect()
+    }
+
+    /// That hold was there before, so often, without its cause being gone: it begins with the delays of its end.
+    pub(crate) fn came_back(
+        &mut self,
+        now: Instant,
+        scope: &Scope,
+        times: u32,
+        jitter: &mut Jitter,
+    ) {
+        let eager = self.eager;
+        if let Some(hold) = self.active.get_mut(scope) {
+            hold.probes = times;
+            hold.next_probe = now + eager.delay(times.saturating_add(1), None, jitter);
+        }
+    }
+
     /// What these causes hold may have been mended: the next probe may be sent now, and if it fails, the delays begin anew.
     pub(crate) fn try_now(&mut self, now: Instant, mended: impl Fn(HoldCause) -> bool) {
         for hold in self.active.values_mut().filter(|hold| mended(hold.cause)) {

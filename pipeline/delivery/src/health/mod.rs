@@ -1,5 +1,6 @@
 //! The state of the destination: what is held, what succeeded last, what the key may do, and how much work waits for it.
 
+pub(crate) mod failing;
 pub(crate) mod held;
 pub(crate) mod holds;
 pub(crate) mod key;
@@ -7,6 +8,7 @@ pub(crate) mod pauses;
 mod signal;
 mod successes;
 
+use self::failing::Failing;
 use self::held::HeldWork;
 use self::holds::Holds;
 use self::key::KeyHealth;
@@ -21,8 +23,7 @@ pub(crate) struct Health {
     pub(crate) key: KeyHealth,
     pub(crate) successes: Successes,
     pub(crate) held: HeldWork,
-    /// Failures in a row.
-    failures: u32,
+    pub(crate) failing: Failing,
 }
 
 impl Health {
@@ -33,18 +34,7 @@ impl Health {
             key: KeyHealth::default(),
             successes: Successes::default(),
             held: HeldWork::default(),
-            failures: 0,
+            failing: Failing::default(),
         }
-    }
-
-    /// The destination answered.
-    pub(crate) fn is_alive(&mut self) {
-        self.failures = 0;
-    }
-
-    /// The destination failed. Returns how often in a row it has.
-    pub(crate) fn failed(&mut self) -> u32 {
-        self.failures = self.failures.saturating_add(1);
-        self.failures
     }
 }

@@ -18,8 +18,11 @@ pub(crate) enum Endpoint {
     CustomerSearch,
     CustomerRead,
     CustomerCreate,
-    /// Creates or updates of a klass, singly and in bulk.
-    Write(GroupKey),
+    /// Creates or updates of a klass, one by one or in bulk.
+    Write {
+        group: GroupKey,
+        bulk: bool,
+    },
     Look(Klass),
     JobRead,
 }
@@ -28,7 +31,18 @@ impl Endpoint {
     /// Whether one role permits both.
     pub(crate) fn same_role(&self, other: &Self) -> bool {
         let tracking = |one: &Self| matches!(one, Self::Identity | Self::Event);
-        self == other || (tracking(self) && tracking(other))
+        let write = |one: &Self| match one {
+            Self::Write { group, .. } => Some(group.clone()),
+            Self::Identity
+            | Self::Event
+            | Self::CustomerSearch
+            | Self::CustomerRead
+            | Self::CustomerCreate
+            | Self::Look(_)
+            | Self::JobRead => None,
+        };
+        let written = write(self).is_some() && write(self) == write(other);
+        self == other || written || (tracking(self) && tracking(other))
     }
 }
 

@@ -192,18 +192,20 @@ impl Machine {
                     let hold = family(Family::KObjectRead(klass));
                     return hold.or_else(|| parked.then_some(HeldBy::Parked));
                 }
-                let (read, create, identify) = (
+                let (search, read, create, identify) = (
+                    family(Family::CustomerSearch),
                     family(Family::CustomerRead),
                     family(Family::CustomerCreate),
                     family(Family::Tracking),
                 );
                 let ways = Allowed {
+                    search: search.is_none(),
                     read: read.is_none(),
                     create: create.is_none(),
                     identify: identify.is_none(),
                     live_only: false,
                 };
-                let hold = read.or(create).or(identify);
+                let hold = read.or(create).or(identify).or(search);
                 hold.filter(|_| self.customers.is_kept_back(customer, ways))
                     .or_else(|| parked.then_some(HeldBy::Parked))
             }

@@ -28,6 +28,8 @@ pub(crate) struct History {
     pub(crate) decided: Revision,
     /// When it was last sent as a write; attempts also count looks.
     pub(crate) last_write: Option<Instant>,
+    /// That was together with others.
+    pub(crate) in_bulk: bool,
     /// An earlier owner of the partition had begun to write it.
     pub(crate) begun: bool,
     /// A write of it may have arrived.
@@ -286,9 +288,10 @@ impl Histories {
     }
 
     /// A write of it is sent.
-    pub(crate) fn left(&mut self, id: OperationId, now: Instant) {
+    pub(crate) fn left(&mut self, id: OperationId, now: Instant, bulk: bool) {
         self.change(id, |one| {
             one.looked = false;
+            one.in_bulk = bulk;
             one.last_write = Some(now);
         });
     }

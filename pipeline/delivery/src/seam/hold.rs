@@ -33,6 +33,7 @@ pub enum Scope {
 pub const HOLD_SCOPES: &[&str] = &[
     "destination",
     "tracking",
+    "customer_search",
     "customer_read",
     "customer_create",
     "kobject_write",
@@ -65,6 +66,8 @@ pub enum LetterTopic {
 pub enum Family {
     /// Tracking events and identities.
     Tracking,
+    /// Searching customers: without it, they are found in other ways.
+    CustomerSearch,
     /// Reading customers.
     CustomerRead,
     /// Creating customers.
@@ -128,6 +131,7 @@ impl Scope {
         match self {
             Self::Destination => "destination",
             Self::Family(Family::Tracking) => "tracking",
+            Self::Family(Family::CustomerSearch) => "customer_search",
             Self::Family(Family::CustomerRead) => "customer_read",
             Self::Family(Family::CustomerCreate) => "customer_create",
             Self::Family(Family::KObjectWrite(_)) => "kobject_write",
@@ -177,7 +181,11 @@ impl std::fmt::Display for Scope {
             | Self::State
             | Self::Letters(_)
             | Self::Family(
-                Family::Tracking | Family::CustomerRead | Family::CustomerCreate | Family::BulkRead,
+                Family::Tracking
+                | Family::CustomerSearch
+                | Family::CustomerRead
+                | Family::CustomerCreate
+                | Family::BulkRead,
             ) => f.write_str(self.as_str()),
         }
     }

@@ -24,6 +24,7 @@ mod drains;
 mod events;
 mod gone;
 mod guard;
+mod health;
 mod holds;
 mod inheritance;
 mod keys;

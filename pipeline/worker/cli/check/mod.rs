@@ -122,6 +122,7 @@ fn offline(settings: &Settings) -> Vec<Finding> {
     }
     findings.extend(keyed_warnings(settings));
     findings.extend(never_count(settings));
+    findings.extend(over(settings));
     let base_url = &settings.kustomer.base_url;
     if base_url.as_str().starts_with("http://") && !base_url.is_loopback() {
         let text = format!("kustomer.base_url {base_url} sends the key in clear text");
@@ -329,6 +330,8 @@ fn summary(settings: &Settings) -> Vec<String> {
         quota.reserve(),
     ));
     lines.extend(reserve_at(settings));
+    let pauses = settings.pauses.windows().iter();
+    lines.extend(pauses.map(|window| format!("pause {window}")));
     lines
 }
 
@@ -367,6 +370,16 @@ fn never_count(settings: &Settings) -> Vec<Finding> {
         ))
     });
     entries.collect()
+}
+
+/// Pauses that will never be again.
+fn over(settings: &Settings) -> Vec<Finding> {
+    let now_ms = Clock.unix_ms();
+    let over = settings.pauses.windows().iter();
+    let over = over.filter(|window| window.is_over(now_ms)).map(|window| {
+        Finding::warning(format!("pause {window}: is over"), "leave it out of pauses")
+    });
+    over.collect()
 }
 
 fn count(faults: usize, warnings: usize) -> String {

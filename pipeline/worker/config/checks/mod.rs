@@ -7,6 +7,7 @@ mod checker;
 mod encodings;
 mod kafka;
 mod mappings;
+mod pauses;
 mod reserve;
 
 use std::time::Duration;
@@ -17,7 +18,8 @@ pub(super) use self::checker::Checker;
 use super::defaults;
 use super::raw::{Leaf, RawConfig, RawDelivery, RawKustomer, RawLog, RawRecording};
 use super::settings::{
-    BudgetSettings, DeliverySettings, KustomerSettings, QuotaSettings, RecordingSettings, Settings,
+    BudgetSettings, DeliverySettings, KafkaSettings, KustomerSettings, QuotaSettings,
+    RecordingSettings, Settings,
 };
 use crate::observe::telemetry::{LogFormat, LogSettings, check_level};
 
@@ -44,6 +46,11 @@ pub(super) fn settings(raw: &RawConfig, checker: &mut Checker<'_>) -> Option<Set
         None => Some(defaults::state_dir()),
     };
     let recording = checker.recording(&raw.recording);
+    let pausable = kafka.as_ref().map(KafkaSettings::pausable);
+    let pauses = match &raw.pauses {
+        Some(entries) => checker.pauses(entries, pausable.as_ref()),
+        None => None,
+    };
     Some(Settings {
         file: checker.file.to_owned(),
         kafka: kafka?,
@@ -55,6 +62,7 @@ pub(super) fn settings(raw: &RawConfig, checker: &mut Checker<'_>) -> Option<Set
         log: log?,
         state_dir: state_dir?,
         recording: recording?,
+        pauses: pauses?,
     })
 }
 

@@ -1,7 +1,7 @@
 //! The checks of `kustomer.reserve_at`.
 
 use super::checker::Checker;
-use crate::config::raw::{At, RawReserve, Scalar};
+use crate::config::raw::{At, RawReserve, RawTimes, Scalar};
 use crate::config::reserve::{DAYS, DayTime, ReserveEntry, ReserveSchedule, Zone};
 use crate::config::settings::QuotaSettings;
 
@@ -9,7 +9,7 @@ use crate::config::settings::QuotaSettings;
 const MOST: usize = 64;
 const FROM: &str =
     "give a time of day such as 08:00, up to 23:59; what begins later begins on the day after";
-const TO: &str = "give a time of day such as 18:00, up to 24:00; a time that is not after from is on the day after";
+pub(super) const TO: &str = "give a time of day such as 18:00, up to 24:00; a time that is not after from is on the day after";
 
 impl Checker<'_> {
     /// The reserve by the time of day; a quota that is wrong has been reported.
@@ -21,8 +21,8 @@ impl Checker<'_> {
         if let Some(one) = raw.get(MOST) {
             let problem = format!("has more than {MOST} entries");
             self.fault(
-                one.place.spot,
-                &one.place.key,
+                one.times.place.spot,
+                &one.times.place.key,
                 &problem,
                 "leave out those that hold least",
             );
@@ -39,8 +39,8 @@ impl Checker<'_> {
             if entry.is_hidden_by(earlier) {
                 sound = false;
                 self.fault(
-                    raw.place.spot,
-                    &raw.place.key,
+                    raw.times.place.spot,
+                    &raw.times.place.key,
                     "never counts: the entries before it hold at all of its times, and the first one that holds counts",
                     "put it before them, or leave it out",
                 );
@@ -54,39 +54,17 @@ impl Checker<'_> {
         raw: &RawReserve,
         quota: Option<QuotaSettings>,
     ) -> Option<ReserveEntry> {
-        let days = self.days(raw);
-        let from = self.begins(raw, days);
-        let to = self.day_time(raw, raw.to.as_ref(), "to", TO);
-        let zone = self.zone(raw);
+        let when = self.weekly_times(&raw.times);
         let reserve = self.reserve_of(raw, quota);
-        let (from, to) = (from?, to?);
-        if from == to {
-            let leaf = raw.to.as_ref()?;
-            let mut way_out = "for a whole day write from: \"00:00\", to: \"24:00\"".to_owned();
-            if from > DayTime::START {
-                way_out.push_str(&format!(
-                    "; for 24 hours from {from} on write two entries, {from} to 24:00, and 00:00 to {from} on the days after"
-                ));
-            }
-            self.at(
-                leaf,
-                "is the same as from, which is no time at all",
-                &way_out,
-            );
-            return None;
-        }
         Some(ReserveEntry {
-            days: days?,
-            from,
-            to,
-            zone: zone?,
+            when: when?,
             reserve: reserve?,
-            spot: Some(raw.place.spot),
+            spot: Some(raw.times.place.spot),
         })
     }
 
     /// All days if none is named.
-    fn days(&mut self, raw: &RawReserve) -> Option<[bool; 7]> {
+    pub(super) fn days(&mut self, raw: &RawTimes) -> Option<[bool; 7]> {
         let Some(named) = &raw.days else {
             return raw.days_sound.then_some([true; 7]);
         };
@@ -114,7 +92,7 @@ impl Checker<'_> {
         days
     }
 
-    fn begins(&mut self, raw: &RawReserve, days: Option<[bool; 7]>) -> Option<DayTime> {
+    pub(super) fn begins(&mut self, raw: &RawTimes, days: Option<[bool; 7]>) -> Option<DayTime> {
         let leaf = raw.from.as_ref();
         let time = self.day_time(raw, leaf, "from", FROM)?;
         if time < DayTime::END {
@@ -140,9 +118,9 @@ impl Checker<'_> {
         None
     }
 
-    fn day_time(
+    pub(super) fn day_time(
         &mut self,
-        raw: &RawReserve,
+        raw: &RawTimes,
         leaf: Option<&At<Scalar>>,
         name: &str,
         way_out: &str,
@@ -159,7 +137,7 @@ impl Checker<'_> {
         time
     }
 
-    fn zone(&mut self, raw: &RawReserve) -> Option<Zone> {
+    pub(super) fn zone(&mut self, raw: &RawTimes) -> Option<Zone> {
         let way_out = "give a name of the time zone database, such as Europe/Berlin, or UTC";
         let Some(leaf) = &raw.zone else {
             self.missing(&raw.place, "zone", way_out);
@@ -184,7 +162,7 @@ impl Checker<'_> {
     fn reserve_of(&mut self, raw: &RawReserve, quota: Option<QuotaSettings>) -> Option<u32> {
         let Some(leaf) = &raw.reserve else {
             let way_out = "give the requests of every minute that are left alone then";
-            self.missing(&raw.place, "reserve", way_out);
+            self.missing(&raw.times.place, "reserve", way_out);
             return None;
         };
         let most = u64::from(QuotaSettings::MAX_LIMIT);

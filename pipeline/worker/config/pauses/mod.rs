@@ -2,15 +2,18 @@
 //!
 //! A pause names exactly one of them. The same names are used by the commands and in the configuration.
 
+mod window;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ingest_delivery::hold::{Family, Scope};
+use ingest_mapping::mapping::Mapping;
 use ingest_model::operation::Klass;
 use ingest_model::record::Topic;
 
+pub use self::window::{PauseSchedule, PauseWindow, Times};
 use super::fault::nearest;
-use super::settings::KafkaSettings;
 
 /// Everything that can be paused with a configuration.
 #[derive(Debug, Clone, Default)]
@@ -39,11 +42,9 @@ const KOBJECT: &str = "kobject:";
 
 impl Pausable {
     /// What these topics and their mappings have.
-    #[must_use]
-    pub fn of(kafka: &KafkaSettings) -> Self {
+    pub fn of<'a>(topics: impl IntoIterator<Item = (&'a Topic, &'a Mapping)>) -> Self {
         let mut all = Self::default();
-        for topic in &kafka.topics {
-            let mapping = topic.pipeline.mapping();
+        for (topic, mapping) in topics {
             let routes = mapping.routes();
             let used = mapping.klasses().into_iter().map(|used| used.klass);
             all.klasses.extend(used);
@@ -53,7 +54,7 @@ impl Pausable {
                 .extend(parties.map(|kind| Klass((*kind).into())));
             let written = routes.iter().filter(|route| route.skip.is_none());
             let names = written.map(|route| Arc::clone(&route.name)).collect();
-            all.topics.push((topic.topic.clone(), names));
+            all.topics.push((topic.clone(), names));
         }
         all
     }

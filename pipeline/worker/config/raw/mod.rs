@@ -5,6 +5,7 @@
 
 mod admin;
 mod encodings;
+mod pauses;
 mod reader;
 
 use std::fmt;
@@ -54,6 +55,20 @@ pub(crate) struct RawConfig {
     pub(crate) admin: RawAdmin,
     pub(crate) log: RawLog,
     pub(crate) recording: RawRecording,
+    /// `None` if it is not a list.
+    pub(crate) pauses: Option<Vec<RawPause>>,
+}
+
+/// `pauses[]`.
+#[derive(Debug)]
+pub(crate) struct RawPause {
+    pub(crate) name: Leaf,
+    pub(crate) topic: Leaf,
+    pub(crate) route: Leaf,
+    pub(crate) destination: Leaf,
+    pub(crate) until: Leaf,
+    pub(crate) reason: Leaf,
+    pub(crate) times: RawTimes,
 }
 
 /// `admin`.
@@ -186,6 +201,14 @@ pub(crate) struct RawKustomer {
 /// `kustomer.reserve_at[]`.
 #[derive(Debug)]
 pub(crate) struct RawReserve {
+    pub(crate) times: RawTimes,
+    pub(crate) reserve: Leaf,
+}
+
+/// A time that comes every week.
+#[derive(Debug)]
+pub(crate) struct RawTimes {
+    /// The place of the entry that has it.
     pub(crate) place: Place,
     pub(crate) days: Option<Vec<At<Scalar>>>,
     /// The days are a list of single values, or not given.
@@ -193,7 +216,6 @@ pub(crate) struct RawReserve {
     pub(crate) from: Leaf,
     pub(crate) to: Leaf,
     pub(crate) zone: Leaf,
-    pub(crate) reserve: Leaf,
 }
 
 /// `budget`.

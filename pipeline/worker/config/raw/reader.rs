@@ -42,6 +42,7 @@ pub(crate) fn read(file: &Path, tree: &Node, faults: &mut Faults) -> RawConfig {
             "admin",
             "log",
             "debug",
+            "pauses",
         ],
     );
     let kafka = reader.kafka(&root);
@@ -88,6 +89,7 @@ pub(crate) fn read(file: &Path, tree: &Node, faults: &mut Faults) -> RawConfig {
             personal_data: reader.leaf(&recording, "personal_data"),
             dir: reader.leaf(&recording, "dir"),
         },
+        pauses: reader.pauses(&root),
     }
 }
 
@@ -295,26 +297,21 @@ impl Reader<'_> {
         let known = &["days", "from", "to", "zone", "reserve"];
         let read = items.iter().enumerate().map(|(i, item)| {
             let entry = self.map(item, format!("{key}[{i}]"), known);
-            let days = entry.value("days");
-            let days_key = entry.path_of("days");
-            let named = days.and_then(|node| {
-                self.leaves(node, &days_key, "write a list of days: [mon, tue, wed]")
-            });
             RawReserve {
-                days_sound: named.is_some() || days.is_none(),
-                days: named,
-                from: self.leaf(&entry, "from"),
-                to: self.leaf(&entry, "to"),
-                zone: self.leaf(&entry, "zone"),
                 reserve: self.leaf(&entry, "reserve"),
-                place: entry.place,
+                times: self.times(&entry),
             }
         });
         Some(read.collect())
     }
 
     /// The items of a list.
-    fn list<'t>(&mut self, node: &'t Node, key: &str, way_out: &str) -> Option<&'t [Node]> {
+    pub(super) fn list<'t>(
+        &mut self,
+        node: &'t Node,
+        key: &str,
+        way_out: &str,
+    ) -> Option<&'t [Node]> {
         if let Content::List(items) = &node.content {
             return Some(items);
         }

@@ -12,7 +12,8 @@ use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 
-pub use self::clock::{DayTime, Zone};
+pub(super) use self::clock::DAYS;
+pub use self::clock::{DayTime, Weekly, Zone};
 use super::fault::Spot;
 
 /// How much earlier a larger reserve begins: a minute, and some seconds in which clocks may differ.
@@ -26,9 +27,6 @@ const MINUTES_AHEAD: i64 = 8 * 24 * 60;
 /// A year: each entry's days fall on both sides of each change of summer time.
 const DAYS_AHEAD: i64 = 366;
 
-/// The days of the week as they are written.
-pub(super) const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-
 /// The reserve by the time of day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReserveSchedule {
@@ -39,14 +37,8 @@ pub struct ReserveSchedule {
 /// One entry of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReserveEntry {
-    /// On which days of the week it begins, from Monday on.
-    pub days: [bool; 7],
-    /// When it begins.
-    pub from: DayTime,
-    /// When it is over: on the next day if that is not after `from`.
-    pub to: DayTime,
-    /// Whose clocks.
-    pub zone: Zone,
+    /// When it holds.
+    pub when: Weekly,
     /// Requests of every minute.
     pub reserve: u32,
     /// Where in the configuration it is written.
@@ -171,8 +163,10 @@ impl ReserveSchedule {
             let Ok(date) = from.checked_add(day.days()) else {
                 return false;
             };
-            counts(entry.from.on(date, &entry.zone))
-                || earlier.iter().any(|one| counts(one.to.on(date, &one.zone)))
+            counts(entry.when.from.on(date, &entry.when.zone))
+                || earlier
+                    .iter()
+                    .any(|one| counts(one.when.to.on(date, &one.when.zone)))
         })
     }
 }
@@ -181,20 +175,7 @@ impl ReserveSchedule {
 
 impl ReserveEntry {
     fn holds(&self, at: Timestamp) -> bool {
-        let there = self.zone.0.to_datetime(at);
-        let minute = DayTime::of(there.hour(), there.minute());
-        self.holds_on(there.weekday(), minute)
-    }
-
-    fn holds_on(&self, day: Weekday, minute: DayTime) -> bool {
-        let begins_on = |day: Weekday| {
-            let place = usize::try_from(day.to_monday_zero_offset()).unwrap_or(0);
-            self.days.get(place).copied().unwrap_or(false)
-        };
-        if self.from < self.to {
-            return begins_on(day) && self.from <= minute && minute < self.to;
-        }
-        begins_on(day) && self.from <= minute || begins_on(day.previous()) && minute < self.to
+        self.when.holds(at)
     }
 
     /// Whether each of its minutes belongs to an earlier entry of the same zone, so that it never counts.
@@ -202,8 +183,9 @@ impl ReserveEntry {
         let mut day = Weekday::Monday;
         for _ in 0..7 {
             for minute in (0..DayTime::END.0).map(DayTime) {
-                let taken = |one: &Self| one.zone == self.zone && one.holds_on(day, minute);
-                if self.holds_on(day, minute) && !earlier.iter().any(taken) {
+                let taken =
+                    |one: &Self| one.when.zone == self.when.zone && one.when.holds_on(day, minute);
+                if self.when.holds_on(day, minute) && !earlier.iter().any(taken) {
                     return false;
                 }
             }
@@ -216,35 +198,8 @@ impl ReserveEntry {
 /// `mon-fri 08:00-18:00 Europe/Berlin`.
 impl fmt::Display for ReserveEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.days == [true; 7] {
-            f.write_str("every day")?;
-        } else {
-            f.write_str(&days_in_words(self.days))?;
-        }
-        if (self.from, self.to) == (DayTime::START, DayTime::END) {
-            write!(f, ", all day")?;
-        } else {
-            write!(f, " {}-{}", self.from, self.to)?;
-        }
-        if self.to < self.from && self.to > DayTime::START {
-            f.write_str(" of the next day")?;
-        }
-        write!(f, ", {}", self.zone)
+        self.when.fmt(f)
     }
-}
-
-/// Three or more in a row as a range.
-fn days_in_words(days: [bool; 7]) -> String {
-    let mut words: Vec<String> = Vec::new();
-    let named: Vec<(usize, &str)> = (0..).zip(DAYS).collect();
-    let runs = named.chunk_by(|(a, _), (b, _)| days.get(*a) == days.get(*b));
-    for run in runs.filter(|run| run.iter().any(|(day, _)| days.get(*day) == Some(&true))) {
-        match run {
-            [(_, first), _, .., (_, last)] => words.push(format!("{first}-{last}")),
-            few => words.extend(few.iter().map(|(_, day)| (*day).to_owned())),
-        }
-    }
-    words.join(", ")
 }
 
 #[cfg(test)]

@@ -4,10 +4,12 @@ use super::*;
 
 fn entry(days: &str, from: &str, to: &str, zone: &str, reserve: u32) -> ReserveEntry {
     ReserveEntry {
-        days: DAYS.map(|day| days.contains(day)),
-        from: from.parse().unwrap(),
-        to: to.parse().unwrap(),
-        zone: Zone::named(zone).unwrap(),
+        when: Weekly {
+            days: DAYS.map(|day| days.contains(day)),
+            from: from.parse().unwrap(),
+            to: to.parse().unwrap(),
+            zone: Zone::named(zone).unwrap(),
+        },
         reserve,
         spot: None,
     }

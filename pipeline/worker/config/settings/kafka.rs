@@ -13,6 +13,7 @@ use secrecy::ExposeSecret as _;
 
 use super::{BudgetSettings, KafkaSettings, PropertyValue, Settings};
 use crate::clock::Clock;
+use crate::config::pauses::Pausable;
 use crate::config::secret::SecretError;
 
 /// The part of the budget that may be prefetched, as a divisor.
@@ -130,6 +131,13 @@ impl Settings {
 // === impl KafkaSettings ===
 
 impl KafkaSettings {
+    /// What can be paused.
+    #[must_use]
+    pub fn pausable(&self) -> Pausable {
+        let topics = self.topics.iter();
+        Pausable::of(topics.map(|one| (&one.topic, one.pipeline.mapping())))
+    }
+
     /// How the brokers are connected to, as far as it is known without secrets.
     ///
     /// # Errors

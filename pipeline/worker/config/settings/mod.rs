@@ -23,6 +23,7 @@ pub(in crate::config) mod units;
 pub use self::files::{FileError, KafkaFiles, LOCATIONS};
 pub use self::kafka::ClientSettingsError;
 use super::defaults;
+use super::pauses::PauseSchedule;
 use super::registry::{RegistryError, RegistryPlace};
 use super::reserve::ReserveSchedule;
 use super::secret::{SecretError, SecretRef};
@@ -51,6 +52,8 @@ pub struct Settings {
     pub state_dir: PathBuf,
     /// `debug.recording`: how many of the last steps are kept for investigating problems.
     pub recording: RecordingSettings,
+    /// `pauses`: what is paused at which times.
+    pub pauses: PauseSchedule,
 }
 
 /// `admin`. Port 0 picks a free one.

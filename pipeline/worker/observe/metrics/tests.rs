@@ -108,6 +108,7 @@ fn every_scope_and_repeat_is_in_its_list() {
     let klass = Klass("order".into());
     let families = [
         Family::Tracking,
+        Family::CustomerSearch,
         Family::CustomerRead,
         Family::CustomerCreate,
         Family::KObjectWrite(klass.clone()),
@@ -119,6 +120,7 @@ fn every_scope_and_repeat_is_in_its_list() {
         Scope::Destination,
         Scope::Topic(Topic::new("t")),
         Scope::Route(Topic::new("t"), "r".into()),
+        Scope::Position(Topic::new("t")),
         Scope::State,
         Scope::Letters(LetterTopic::Dead),
         Scope::Letters(LetterTopic::Held),

@@ -1,5 +1,6 @@
 //! The requests under way: one task each, none of which is lost, even if it panics.
 
+mod pauses;
 mod reserve;
 
 use std::collections::HashMap;
@@ -11,6 +12,7 @@ use ingest_kustomer::Client;
 use ingest_model::call::{Call, CallResult, Limits, Reply};
 use tokio::task::{Id, JoinError, JoinSet};
 
+pub use self::pauses::PauseWatch;
 pub use self::reserve::{ReserveChange, ReserveWatch};
 use crate::clock::Clock;
 

@@ -123,7 +123,7 @@ impl ReserveWatch {
 mod tests {
     use super::*;
     use crate::clock::Clock;
-    use crate::config::reserve::{ReserveEntry, Zone};
+    use crate::config::reserve::{ReserveEntry, Weekly, Zone};
 
     const HOUR: i64 = 3_600_000;
     /// 2026-01-05, a Monday.
@@ -132,10 +132,12 @@ mod tests {
     /// 400 from 8 to 18, else 50.
     fn watch(scale: f64) -> ReserveWatch {
         let day = ReserveEntry {
-            days: [true; 7],
-            from: "08:00".parse().unwrap(),
-            to: "18:00".parse().unwrap(),
-            zone: Zone::named("UTC").unwrap(),
+            when: Weekly {
+                days: [true; 7],
+                from: "08:00".parse().unwrap(),
+                to: "18:00".parse().unwrap(),
+                zone: Zone::named("UTC").unwrap(),
+            },
             reserve: 400,
             spot: None,
         };

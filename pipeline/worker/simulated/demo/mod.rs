@@ -42,7 +42,7 @@ use crate::observe::words::plural;
 use crate::observe::{Observer, Tally};
 use crate::pump::mappers::Judge;
 use crate::pump::recorder::Recorder;
-use crate::pump::{self, PumpParts, ReserveWatch};
+use crate::pump::{self, PauseWatch, PumpParts, ReserveWatch};
 
 const TOPIC: &str = "shop.events";
 const DEAD_LETTERS: &str = "shop.events.dead";
@@ -193,6 +193,7 @@ fn parts(
         hold_topic: None,
         machine,
         reserve: ReserveWatch::new(ReserveSchedule::always(0), options.time_scale.factor()),
+        pauses: PauseWatch::default(),
         client,
         judge: Judge::new(HashMap::from([(
             Topic::new(TOPIC),

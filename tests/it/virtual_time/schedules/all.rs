@@ -110,12 +110,13 @@ fn schedules_lose_nothing_and_keep_order() {
     }
     let coverage = all.into_inner().unwrap_or_else(PoisonError::into_inner);
     eprintln!(
-        "{schedules} schedules in {:.0?}: outcomes {:?}, faults {:?}, holds {:?}, {} kills, {} moves, {} stops, {} sleeps, {} losses, {} topics made \
+        "{schedules} schedules in {:.0?}: outcomes {:?}, faults {:?}, holds {:?}, {} pauses, {} kills, {} moves, {} stops, {} sleeps, {} losses, {} topics made \
          again, {} logs truncated, {} vanishings, {} turns with failing commits, {} ties, {} late identities, {} copies, {} events repeated of {} that may",
         started.elapsed(),
         coverage.outcomes,
         coverage.faults,
         coverage.holds,
+        coverage.pauses,
         coverage.kills,
         coverage.moves,
         coverage.stops,

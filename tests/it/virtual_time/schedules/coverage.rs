@@ -8,6 +8,7 @@ pub(super) struct Coverage {
     pub(super) outcomes: BTreeMap<&'static str, u64>,
     pub(super) faults: BTreeMap<&'static str, u64>,
     pub(super) holds: BTreeMap<&'static str, u64>,
+    pub(super) pauses: u64,
     pub(super) kills: u64,
     pub(super) moves: u64,
     pub(super) stops: u64,
@@ -42,6 +43,7 @@ impl Coverage {
                 *into.entry(name).or_default() += count;
             }
         }
+        self.pauses += other.pauses;
         self.kills += other.kills;
         self.moves += other.moves;
         self.stops += other.stops;

@@ -16,7 +16,7 @@ struct Fault {
 }
 
 /// The names of all faults.
-pub(super) const NAMES: [&str; 20] = [
+pub(super) const NAMES: [&str; 22] = [
     "latency",
     "unavailable",
     "error",
@@ -34,6 +34,8 @@ pub(super) const NAMES: [&str; 20] = [
     "unpaid",
     "forbidden",
     "outage",
+    "no_events",
+    "no_bulk",
     "refused_whole",
     "no_klass",
     CLASS_CHANGED,
@@ -83,6 +85,9 @@ fn fault(name: &'static str) -> Fault {
         "unpaid" => (status(402), "*", true),
         "forbidden" => (status(403), "kobject.*", true),
         "outage" => (status(503), "*", true),
+        // One endpoint fails while others answer.
+        "no_events" => (status(503), "tracking.*", true),
+        "no_bulk" => (status(503), "kobject.bulk_create", true),
         "refused_whole" => (status(413), "kobject.bulk_create", false),
         "no_klass" => (status(404), "kobject.bulk_create", true),
         CLASS_CHANGED => (

@@ -10,6 +10,7 @@ mod all;
 mod coverage;
 mod excused;
 mod faults;
+mod planned;
 mod traffic;
 
 use std::time::Duration;
@@ -125,7 +126,10 @@ fn play(seed: u64, coverage: &mut Coverage, steps: Steps) -> Option<u64> {
     let mut cut_off = false;
     // A log was read again from its start, or work that waited for an answer or a time was left to another owner.
     let mut comes_again = false;
+    // Dice of their own: other things happen as they did before there were pauses.
+    let mut plans = Dice(Jitter::new(seed * 104_729 + 7));
     for turn in 0..6 {
+        coverage.pauses += planned::plan(&mut world, &mut plans, &alive);
         world.run(Duration::from_millis(500 + dice.roll(20_000)));
         fill(&mut world, &mut dice, &mut put, 20, 1_000 + turn * 100);
         let one = alive[usize::try_from(dice.roll(2)).unwrap()];

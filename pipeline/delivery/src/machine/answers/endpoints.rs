@@ -29,7 +29,8 @@ pub(in crate::machine) fn endpoint(
             };
             let klass = object.klass.clone();
             let group = GroupKey { klass, verb };
-            (Endpoint::Write(group), history.last_write)
+            let bulk = history.in_bulk;
+            (Endpoint::Write { group, bulk }, history.last_write)
         }
     }
 }
@@ -54,7 +55,10 @@ impl Machine {
             SentKind::ReadCustomer { .. } => Endpoint::CustomerRead,
             SentKind::ReadOwner(owner) => Endpoint::Look(owner.object()?.0),
             SentKind::CreateCustomers { .. } => Endpoint::CustomerCreate,
-            SentKind::Write(batch) => Endpoint::Write(batch.group.clone()),
+            SentKind::Write(batch) => Endpoint::Write {
+                group: batch.group.clone(),
+                bulk: batch.operations.len() > 1,
+            },
             SentKind::Verify(id) => match work(id) {
                 Some(Operation::KObject(object)) => Endpoint::Look(object.klass.clone()),
                 Some(Operation::Identify(_) | Operation::Track(_)) | None => return None,

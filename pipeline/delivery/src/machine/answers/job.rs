@@ -125,7 +125,8 @@ impl Machine {
         let state = self.work.get(id);
         if let Some(Operation::KObject(object)) = state.map(|state| &state.operation) {
             let klass = object.klass.clone();
-            let endpoint = Endpoint::Write(GroupKey { klass, verb });
+            let group = GroupKey { klass, verb };
+            let endpoint = Endpoint::Write { group, bulk: true };
             self.health.successes.note(now, endpoint);
         }
     }

@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
+use crate::health::failing::Ill;
+use crate::health::holds::Hold;
 use crate::health::key::Refused;
 use crate::health::{Endpoint, Signal, label_of, signal_of};
 use crate::machine::Machine;
@@ -110,9 +112,9 @@ impl Machine {
         let family = sent.family.as_ref();
         match signal_of(result) {
             Signal::Good => {
-                self.health.is_alive();
                 self.health.successes.note_any(now);
                 let endpoint = self.endpoint_of(&sent.what);
+                self.health.failing.answered(now, endpoint.as_ref());
                 self.health.key.taken(now, sent.at, endpoint.clone());
                 // An accepted job has not done anything yet: its items will tell.
                 let done = label_of(result) != OutcomeLabel::Pending;
@@ -127,19 +129,13 @@ impl Machine {
                 }
             }
             Signal::Alive => {
-                self.health.is_alive();
+                let endpoint = self.endpoint_of(&sent.what);
+                self.health.failing.answered(now, endpoint.as_ref());
                 self.health
                     .holds
                     .probe_lost(now, family, &mut self.turn.jitter);
-                if self
-                    .health
-                    .holds
-                    .get(&Scope::Destination)
-                    .is_some_and(|h| h.cause == HoldCause::Unhealthy)
-                {
-                    for (scope, cause) in self.health.holds.succeeded(None) {
-                        self.hold_ended(scope, cause);
-                    }
+                for (scope, cause) in self.health.holds.answered(family) {
+                    self.hold_ended(scope, cause);
                 }
             }
             Signal::OrgLimited => {
@@ -155,20 +151,11 @@ impl Machine {
                 self.turn.fact(Fact::Frozen { wait });
             }
             Signal::Failed => {
-                let failures = self.health.failed();
-                self.health
-                    .holds
-                    .probe_lost(now, family, &mut self.turn.jitter);
-                if failures >= self.settings.unhealthy_after {
-                    let times = if failures == self.settings.unhealthy_after {
-                        u64::from(failures)
-                    } else {
-                        1
-                    };
-                    let seen = (times, trouble);
-                    self.begin_hold(now, Scope::Destination, HoldCause::Unhealthy, seen);
-                }
+                let most = self.settings.unhealthy_after;
+                self.on_failed(now, sent, trouble, most);
             }
+            // What answers so is not the API: once is enough.
+            Signal::Held(HoldCause::Unhealthy) => self.on_failed(now, sent, trouble, 1),
             Signal::Held(cause) => {
                 // Whatever the scope of the hold, the probe that met it is over.
                 self.health
@@ -176,6 +163,29 @@ impl Machine {
                     .probe_lost(now, family, &mut self.turn.jitter);
                 self.on_held(now, sent, cause, trouble);
             }
+        }
+    }
+
+    /// A request failed: its endpoint, or all of them, may be down.
+    fn on_failed(&mut self, now: Instant, sent: &Sent, trouble: Option<Trouble>, most: u32) {
+        let family = sent.family.as_ref();
+        self.health
+            .holds
+            .probe_lost(now, family, &mut self.turn.jitter);
+        let endpoint = self.endpoint_of(&sent.what);
+        let scope = family.cloned().map_or(Scope::Destination, Scope::Family);
+        let unhealthy = |hold: &Hold| hold.cause == HoldCause::Unhealthy;
+        let held = endpoint.is_some() && self.health.holds.get(&scope).is_some_and(unhealthy);
+        let (scope, times, before) = match self.health.failing.failed(now, endpoint, held, most) {
+            Ill::Not => return,
+            Ill::Alone { times, before } => (scope, times, before),
+            Ill::All { times } => (Scope::Destination, times, 0),
+        };
+        let seen = (u64::from(times), trouble);
+        self.begin_hold(now, scope.clone(), HoldCause::Unhealthy, seen);
+        if before > 0 && !held {
+            let jitter = &mut self.turn.jitter;
+            self.health.holds.came_back(now, &scope, before, jitter);
         }
     }
 

@@ -270,8 +270,9 @@ impl Machine {
         for id in &batch.operations {
             items.extend(self.bulk_item(*id, verb));
         }
+        let bulk = batch.operations.len() > 1;
         for id in &batch.operations {
-            self.objects.histories.left(*id, now);
+            self.objects.histories.left(*id, now, bulk);
         }
         let call = if batch.operations.len() == 1
             && let Some(item) = items.pop()
@@ -398,9 +399,9 @@ impl Machine {
                     .flatten()
                     .cloned()
                     .collect();
-                // Searches need their own role, but no hold: without the role, customers are found in other ways.
                 let call = Call::SearchCustomers { keys };
-                self.send(now, call, SentKind::Search(customers), None);
+                let family = Some(Family::CustomerSearch);
+                self.send(now, call, SentKind::Search(customers), family);
             }
             Some(Question::Create(customers)) => self.send_create_customers(now, customers),
             Some(Question::Identify(key)) => {

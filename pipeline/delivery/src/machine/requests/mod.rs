@@ -203,6 +203,7 @@ impl Machine {
     /// Which questions about customers may be sent.
     pub(in crate::machine) fn allowed(&self, now: Instant, traffic: Traffic) -> Allowed {
         Allowed {
+            search: self.may_pass(now, &Family::CustomerSearch),
             read: self.may_pass(now, &Family::CustomerRead),
             create: self.may_pass(now, &Family::CustomerCreate),
             identify: self.may_pass(now, &Family::Tracking),
