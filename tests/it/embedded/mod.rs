@@ -12,7 +12,7 @@ mod guard;
 mod keys;
 mod letters;
 mod pauses;
-mod process;
+pub(crate) mod process;
 mod recording;
 mod reserve;
 mod schemas;

@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
 
 use ingest_kafka::embedded::EmbeddedBroker;
 use ingest_kafka::{KafkaOptions, KafkaSettings, RecordProducer};
@@ -41,6 +42,8 @@ pub(super) struct Worker {
     child: Child,
     /// Where its admin server is, as `http://127.0.0.1:port`.
     pub(super) admin: String,
+    /// The lines of its log, once it has ended.
+    log: Option<JoinHandle<Vec<String>>>,
 }
 
 impl Worker {
@@ -54,8 +57,10 @@ impl Worker {
             .spawn()
             .unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut lines = Vec::new();
         let admin = loop {
             let line = log.next().expect("the log goes on").unwrap();
+            lines.push(line.clone());
             let line: Value = serde_json::from_str(&line).unwrap_or_default();
             let found = line.to_string();
             if found.contains("admin server listens") {
@@ -64,8 +69,15 @@ impl Worker {
             }
         };
         // Keep reading, or the process would block on a full pipe.
-        std::thread::spawn(move || log.for_each(drop));
-        Self { child, admin }
+        let log = std::thread::spawn(move || {
+            lines.extend(log.map_while(Result::ok));
+            lines
+        });
+        Self {
+            child,
+            admin,
+            log: Some(log),
+        }
     }
 }
 
@@ -73,6 +85,63 @@ impl Drop for Worker {
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
+        let lines = self.log.take().and_then(|log| log.join().ok());
+        if !std::thread::panicking() {
+            assert_nothing_personal(&lines.unwrap_or_default());
+        }
+    }
+}
+
+/// What the fixtures have of persons and keys, besides what looks like an address or a telephone number: none of it may be in a log.
+const NEVER_LOGGED: [&str; 4] = ["sim-key", "Ingrid Moe", "Strandgata", "Bearer "];
+
+/// Checks that lines of a log name nobody and tell no key.
+pub(crate) fn assert_nothing_personal(lines: &[String]) {
+    let told: Vec<&String> = lines.iter().filter(|line| is_personal(line)).collect();
+    assert!(told.is_empty(), "a person or a key in the log: {told:#?}");
+}
+
+fn is_personal(line: &str) -> bool {
+    let fixture = NEVER_LOGGED.iter().any(|text| line.contains(text));
+    fixture || has_address(line) || has_telephone(line)
+}
+
+/// `name@host.domain`; positions in a topic are `topic[0]@17`.
+fn has_address(line: &str) -> bool {
+    let mut words = line.split(|one: char| !one.is_ascii_alphanumeric() && !"@._+-".contains(one));
+    words.any(|word| {
+        word.split_once('@').is_some_and(|(name, host)| {
+            let host = host.trim_end_matches('.');
+            !name.is_empty()
+                && host.contains('.')
+                && host.starts_with(|one: char| one.is_ascii_alphabetic())
+        })
+    })
+}
+
+/// A plus sign and at least nine digits.
+fn has_telephone(line: &str) -> bool {
+    let after = line.split('+').skip(1);
+    let mut digits = after.map(|rest| rest.bytes().take_while(u8::is_ascii_digit).count());
+    digits.any(|digits| digits >= 9)
+}
+
+#[test]
+fn what_a_log_must_not_say_is_noticed() {
+    for line in [
+        r#"{"message":"u3 is ingrid.moe@quay.example"}"#,
+        "called +4791234567",
+        "Authorization: Bearer abc",
+        "the key sim-key was refused",
+        "lives at Strandgata 4",
+    ] {
+        assert!(is_personal(line), "{line}");
+    }
+    for line in [
+        r#"{"timestamp":"2026-11-30T10:11:32.285680+01:00","partition":"shop.events[1]@10"}"#,
+        "kafka.example.com:9092, 4791234567 records, a@b",
+    ] {
+        assert!(!is_personal(line), "{line}");
     }
 }
 

@@ -12,6 +12,7 @@ use kustomer_ingest::clock::Clock;
 use serde_json::Value;
 
 use super::wait_for;
+use crate::embedded::process::assert_nothing_personal;
 
 /// The variable with the API key, and the key.
 pub(crate) const TOKEN: (&str, &str) = ("REAL_KAFKA_TEST_KEY", "sim-key");
@@ -309,6 +310,9 @@ impl Drop for Worker {
         // Fails only if it has ended already.
         drop(self.child.kill());
         drop(self.child.wait());
+        if !thread::panicking() {
+            assert_nothing_personal(&self.log());
+        }
     }
 }
 

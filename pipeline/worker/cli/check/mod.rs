@@ -1,5 +1,6 @@
 //! `check`: shows every fault before deployment, what deserves a second look, and what the configuration amounts to.
 
+mod backlog;
 mod finding;
 #[cfg(test)]
 mod mistakes;

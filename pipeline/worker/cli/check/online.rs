@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use ingest_kafka::ReadError;
 use ingest_kafka::diagnosis::Diagnosis;
 use ingest_kafka::reader::topics::fetch_partition_counts_of;
 use ingest_kafka::state::inspect;
+use ingest_kafka::{KafkaSettings, ReadError};
 use ingest_kustomer::{Client, ClientSettings, Need, TokenError};
 use ingest_model::outcome::HoldCause;
 use ingest_model::record::Topic;
 use ingest_model::trouble::TroubleKind;
 
+use super::backlog;
 use super::finding::Finding;
 use super::needs::roles;
 use super::registry;
@@ -44,8 +45,12 @@ pub(super) fn findings(settings: &Settings) -> Result<Vec<Finding>, CommandError
         )],
     };
     findings.extend(runtime.block_on(registry::asked(settings)));
-    let (brokers, reachable) = kafka(settings);
+    let (brokers, client) = kafka(settings);
     findings.extend(brokers);
+    let reachable = client.is_some();
+    if let Some(client) = client {
+        findings.extend(backlog::findings(settings, &client, &runtime));
+    }
     if let Some(topic) = settings.kafka.state_topic.as_ref().filter(|_| reachable) {
         findings.extend(runtime.block_on(state(settings, topic)));
     }
@@ -251,13 +256,13 @@ async fn state(settings: &Settings, topic: &Topic) -> Vec<Finding> {
     }
 }
 
-/// What the brokers report, and whether they answer.
-fn kafka(settings: &Settings) -> (Vec<Finding>, bool) {
+/// What the brokers report, and a client if they answer.
+fn kafka(settings: &Settings) -> (Vec<Finding>, Option<KafkaSettings>) {
     let client = match settings.kafka_client() {
         Ok(client) => client,
         Err(error) => {
             let fault = Finding::fault(format!("kafka: {:#}", anyhow::Error::new(error)), "");
-            return (vec![fault], false);
+            return (vec![fault], None);
         }
     };
     let count = |topic: &Topic| {
@@ -280,12 +285,12 @@ fn kafka(settings: &Settings) -> (Vec<Finding>, bool) {
                 findings.push(unreadable(&places(settings), &error));
                 // Each further topic would only wait for the same silence.
                 if matches!(error, ReadError::Unreachable { .. }) {
-                    return (findings, false);
+                    return (findings, None);
                 }
             }
         }
     }
-    (findings, true)
+    (findings, Some(client))
 }
 
 /// A topic that cannot be read. A topic that the worker only writes to matters just as much: every record that cannot be
