@@ -3,14 +3,15 @@
 
 use std::time::Duration;
 
+use ingest_delivery::hold::{Pause, PausedBy, Scope};
 use ingest_kafka::PartitionStatistics;
 use ingest_model::outcome::{SkipReason, Verdict};
-use ingest_model::record::Offset;
+use ingest_model::record::{Offset, Topic};
 use kustomer_ingest::observe::pace::{Drain, DrainState, Pace};
 use kustomer_sim::{Config, FaultScript};
 use serde_json::json;
 
-use super::world::{World, make};
+use super::world::{TOPIC, World, make};
 
 const LIMIT: u32 = 1_000;
 const PARTITIONS: i32 = 6;
@@ -123,4 +124,31 @@ fn what_is_held_waits_for_a_person_and_is_no_estimate() {
     let drain = look(&world, &mut pace);
     assert_eq!(drain.state, DrainState::WaitsForPerson);
     assert_eq!(drain.left, None);
+}
+
+#[test]
+fn what_is_paused_waits_for_the_end_of_the_pause_and_is_no_estimate() {
+    let scopes = [Scope::Destination, Scope::Topic(Topic::new(TOPIC))];
+    for scope in scopes {
+        let mut world = world(600, 100_000);
+        let mut pace = Pace::default();
+        second(&mut world);
+        let pause = Pause {
+            scope: scope.clone(),
+            by: PausedBy::Person,
+            lasts: None,
+            reason: None,
+        };
+        world.pause(0, pause);
+        for _ in 0..60 {
+            second(&mut world);
+            look(&world, &mut pace);
+        }
+        let drain = look(&world, &mut pace);
+        assert_eq!(drain.state, DrainState::WaitsForPause, "{scope}");
+        assert_eq!(drain.left, None);
+        world.resume(0, scope);
+        let done = world.run(Duration::from_secs(3_600));
+        assert!(done, "it goes on");
+    }
 }

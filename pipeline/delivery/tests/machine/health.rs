@@ -1,7 +1,9 @@
 //! Health by endpoint: what fails while others answer is held alone, probed further and further apart, and goes on by itself.
 
+use std::time::Duration;
+
+use ingest_delivery::fact::Fact;
 use ingest_delivery::hold::{Family, Scope};
-use ingest_delivery::machine::MachineSettings;
 use ingest_model::call::{Call, CallResult};
 use ingest_model::operation::{Klass, MissingCustomer};
 use ingest_model::outcome::{HoldCause, Outcome, RetryCause};
@@ -58,13 +60,9 @@ fn feed(driver: &mut Driver, from: u64, seconds: u64, a_second: u64) -> u64 {
     n
 }
 
-fn roomy() -> MachineSettings {
-    settings()
-}
-
 #[test]
 fn objects_that_cannot_be_written_are_held_alone_while_events_go_on() {
-    let mut driver = Driver::new(roomy(), 1);
+    let mut driver = Driver::new(settings(), 1);
     let mut n = feed(&mut driver, 0, 20, 4);
     driver.answer(|call| down(call).filter(|_| is_write(call)));
     driver.sent.clear();
@@ -87,7 +85,7 @@ fn objects_that_cannot_be_written_are_held_alone_while_events_go_on() {
 
 #[test]
 fn events_that_cannot_be_written_are_held_alone_while_objects_go_on() {
-    let mut driver = Driver::new(roomy(), 1);
+    let mut driver = Driver::new(settings(), 1);
     let mut n = feed(&mut driver, 0, 20, 4);
     driver.answer(|call| down(call).filter(|_| is_event(call)));
     driver.sent.clear();
@@ -105,26 +103,28 @@ fn events_that_cannot_be_written_are_held_alone_while_objects_go_on() {
     assert!(driver.letters.is_empty());
 }
 
-/// Single writes of the klass succeed meanwhile: what failed in bulk is not given up for it, and costs little.
+/// Single writes of the klass succeed in between, which says nothing of those in bulk: the klass is held all the same.
 #[test]
-fn bulk_writes_that_fail_while_single_ones_succeed_are_tried_ever_more_seldom() {
-    let mut driver = Driver::new(roomy(), 1);
-    let n = feed(&mut driver, 0, 10, 4);
+fn bulk_writes_that_fail_while_single_ones_succeed_hold_their_klass() {
+    let mut driver = Driver::new(settings(), 1);
     driver.answer(|call| down(call).filter(|_| is_bulk(call)));
-    driver.sent.clear();
-    for n in n..n + 70 {
-        driver.record((2 * n).cast_signed(), write(object("order", n)));
+    let mut n = 0;
+    let mut put = |driver: &mut Driver, orders: i64| {
+        for _ in 0..orders {
+            driver.record(n, write(object("order", n.unsigned_abs())));
+            n += 1;
+        }
+        driver.run_for(Duration::from_millis(500));
+    };
+    for _ in 0..300 {
+        put(&mut driver, 1);
+        put(&mut driver, 3);
     }
-    for second in 0..600 {
-        let n = n + 70 + second;
-        driver.record((2 * n).cast_signed(), write(object("order", n)));
-        driver.run(1);
-    }
+    let began = |fact: &&Fact| matches!(fact, Fact::HoldBegan { scope, .. } if *scope == orders());
+    let holds = driver.facts.iter().filter(began).count();
+    assert!(holds >= 1, "nothing is held");
     let bulk = driver.calls(is_bulk).len();
-    assert!(
-        bulk <= 8 + 64 + 600 / 3,
-        "{bulk} bulk requests in ten minutes"
-    );
+    assert!((9..150).contains(&bulk), "{bulk} bulk requests");
     assert!(driver.letters.is_empty(), "{:?}", driver.letters.first());
     driver.all_is_well();
     driver.run_to_rest();
@@ -133,7 +133,7 @@ fn bulk_writes_that_fail_while_single_ones_succeed_are_tried_ever_more_seldom() 
 
 #[test]
 fn where_nothing_answers_the_destination_is_held_and_probed() {
-    let mut driver = Driver::new(roomy(), 1);
+    let mut driver = Driver::new(settings(), 1);
     let n = feed(&mut driver, 0, 10, 4);
     driver.answer(down);
     feed(&mut driver, n, 60, 2);
@@ -150,7 +150,7 @@ fn where_nothing_answers_the_destination_is_held_and_probed() {
 
 #[test]
 fn searches_that_fail_are_held_alone_and_customers_found_in_other_ways() {
-    let mut driver = Driver::new(roomy(), 1);
+    let mut driver = Driver::new(settings(), 1);
     driver.answer(|call| down(call).filter(|_| matches!(call, Call::SearchCustomers { .. })));
     let mut n = 0;
     for _ in 0..120 {

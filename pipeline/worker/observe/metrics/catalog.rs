@@ -295,7 +295,7 @@ catalog! {
     held_bytes: GaugeVec, "held_bytes", [],
         "Their bytes.";
     partitions_waiting: GaugeVec, "partitions_waiting", [Waits],
-        "Partitions that are paused individually, by what holds their work; commit_room: enough was read ahead; live_first: backfill leaves room for live records; schema: the registry has not given the schema of the next record.";
+        "Partitions that are paused individually, by what holds their work; commit_room: enough was read ahead; live_first: backfill leaves room for live records; paused: their topic is, or paused work fills its half of the budget; schema: the registry has not given the schema of the next record.";
     gate_closed: GaugeVec, "gate_closed", [],
         "1 while the budget is full and partitions are paused.";
     drain_estimate: GaugeVec, "drain_estimate_seconds", [],
