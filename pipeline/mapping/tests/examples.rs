@@ -412,6 +412,8 @@ fn the_published_schema_and_the_compiler_refuse_the_same_files() {
         "defaults: { when: .a }\n".to_owned() + &route("    skip: x"),
         "tests: [{ name: t, event: {}, expect: [], rejected: [a] }]\n".to_owned()
             + &route("    skip: x"),
+        "tests: [{ name: t, event: {}, expect: { skip: stale, reject: too_deep } }]\n".to_owned()
+            + &route("    skip: x"),
         route("    delete: delete\n    do: [{ kobject: order, externalId: .id }]"),
         route(
             "    delete: delete\n    do: [{ kobject: order, externalId: .id, version: .v, title: .t }]",

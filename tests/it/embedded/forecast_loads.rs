@@ -161,3 +161,32 @@ fn companies_are_few_and_stay_the_same_over_rounds() {
     let back = written("--customers 100");
     assert!((102.0..600.0).contains(&back), "{back}");
 }
+
+/// Orders whose route waits for their customers, or refuses those of nobody.
+fn of_others(missing: &str) -> String {
+    format!(
+        "format: segment\nroutes:\n  - name: orders\n    on: Order Completed\n    customer: {{ externalId: .userId, missing: {missing} }}\n    do:\n      \
+         - kobject: order\n        externalId: .properties.id\n        version: .timestamp\n        title: '\"Order \\(.properties.id)\"'\n"
+    )
+}
+
+#[test]
+fn customers_whom_routes_only_wait_for_are_there() {
+    let who = "  - name: who\n    type: identify\n    on: identify\n    do:\n      - identify: { name: .traits.name }\n";
+    for missing in ["park", "reject"] {
+        for more in ["", who] {
+            let rig = Rig::new(&(of_others(missing) + more));
+            let mut lines = String::new();
+            for number in 0..200 {
+                writeln!(lines, "{}", event("Order Completed", number, number % 50)).unwrap();
+            }
+            rig.write(&lines);
+            let figures =
+                rig.figures("events.ndjson --rate 5/s --for 10m --customers 500 --limit 1000");
+            let tier = &figures["tiers"][0];
+            let records = &tier["records"];
+            assert_eq!(records["delivered"], 3_000, "{missing} {more}: {records}");
+            assert_eq!(records["dead_lettered"], json!({}), "{missing} {more}");
+        }
+    }
+}

@@ -48,7 +48,7 @@ pub use self::model::OnHold;
 pub use self::model::bad::OnBad;
 pub(crate) use self::model::bad::covers;
 pub use self::model::names::fold;
-pub(crate) use self::model::{Test, entry_names};
+pub(crate) use self::model::{OPERATIONS, Test, entry_names};
 pub use self::promises::{KlassUse, RouteInfo};
 pub use self::trace::{AskedRoute, Traced, TracedValue};
 

@@ -54,16 +54,144 @@ pub fn yaml_fault(text: &str, error: &serde_saphyr::Error) -> YamlFault {
         let help = "keys of one map begin in the same column, and what belongs to a key is indented further";
         return fault(wrong, problem, Some(help));
     }
+    // the place is told already
+    let told = error.to_string();
+    let told = told.split(" at line ").next().unwrap_or_default();
+    if let Some((place, problem, help)) = in_words(told, text, place) {
+        return fault(place, problem, Some(help));
+    }
     // an open bracket is often noticed only some lines later
     let mut near =
         (place.line.saturating_sub(2)..=place.line).filter_map(|at| self::line(text, at));
     let help = near
         .any(wants_quotes)
         .then_some("an expression that has `: `, ` #`, `{`, `[` or quotes needs quotes in YAML");
-    // the place is told already
-    let told = error.to_string();
-    let told = told.split(" at line ").next().unwrap_or_default();
     fault(place, format!("not YAML: {told}"), help)
+}
+
+/// What the parser's words mean for those who wrote the text: the place, what is wrong, and the way out.
+fn in_words(told: &str, text: &str, place: Place) -> Option<(Place, String, &'static str)> {
+    const VALUE: &str = "an expression that has `: `, ` #`, `{`, `[` or quotes needs quotes in YAML: '…', with a quote within doubled";
+    let here = |problem: &str, help| Some((place, problem.to_owned(), help));
+    let has = |words: &str| told.contains(words);
+    if has("multiple YAML documents") {
+        let help = "a file has one document: remove the line `---`, or put the other one into a file of its own";
+        return here("a second document begins here", help);
+    }
+    if has("unclosed quote") {
+        let help =
+            "close it with the same quote; within single quotes, a quote is doubled: 'it''s'";
+        return here("a quote begins here and is never closed", help);
+    }
+    if let Some((open, sign)) = open_bracket(text, place).filter(|_| !has("mismatched bracket")) {
+        let problem = format!("`{sign}` of line {} is not closed before this", open.line);
+        let help =
+            "close it, with commas between the parts; a text that has a bracket needs quotes";
+        return Some((place, problem, help));
+    }
+    if has("mapping values are not allowed") {
+        let above = place
+            .line
+            .checked_sub(1)
+            .and_then(|number| line(text, number));
+        let keyless = above.is_some_and(|line| {
+            let line = line.trim_start_matches(['-', ' ']);
+            !line.is_empty()
+                && !line.starts_with('#')
+                && !line.contains(": ")
+                && !line.ends_with(':')
+        });
+        if keyless {
+            let above = Place {
+                line: place.line - 1,
+                column: 1,
+            };
+            return Some((
+                above,
+                "a line without a key".to_owned(),
+                "write `key: value`, with a blank behind the colon",
+            ));
+        }
+        return here("a second `: ` in one value", VALUE);
+    }
+    if has("did not find expected ','") {
+        return here("a comma or the closing bracket is missing", VALUE);
+    }
+    if let Some(what) = told.strip_prefix("mismatched ") {
+        let help = "each bracket is closed by its own kind: [ ] and { }";
+        return Some((place, format!("a {what}"), help));
+    }
+    if has("merge value") {
+        return here(
+            "`<<` takes a map",
+            "name one that has an anchor: `<<: *name`, or write its keys here",
+        );
+    }
+    if has("unknown escape character") {
+        let help =
+            "within double quotes a backslash begins an escape: write `\\\\`, or use single quotes";
+        return here("a backslash that means nothing in YAML", help);
+    }
+    if has("expected string scalar") {
+        return here(
+            "a key has to be a text",
+            "write `key: value`; lists and maps are no keys",
+        );
+    }
+    if has("recursion limit") {
+        return here(
+            "too many levels within each other",
+            "no setting needs that many: is a bracket repeated by mistake?",
+        );
+    }
+    let sign = told
+        .strip_prefix("unexpected character: `")?
+        .strip_suffix('\'')?;
+    match sign.strip_prefix("\\u{") {
+        Some(_) => here(
+            "a control character, which YAML does not allow",
+            "remove it; editors show such characters when asked to",
+        ),
+        None => Some((
+            place,
+            format!("`{sign}` cannot stand here without quotes"),
+            VALUE,
+        )),
+    }
+}
+
+/// The last bracket before the line of the place that the text never closes. Brackets within quotes and comments do not count.
+fn open_bracket(text: &str, place: Place) -> Option<(Place, char)> {
+    let mut open: Vec<(Place, char)> = Vec::new();
+    let mut quote = None;
+    for (line, number) in text.lines().zip(1..) {
+        let mut before = ' ';
+        for (sign, column) in line.chars().zip(1..) {
+            let begins = matches!(before, ' ' | '[' | '{' | ',' | '(');
+            match (quote, sign) {
+                (Some(open), sign) if open == sign => quote = None,
+                (Some(_), _) => {}
+                (None, '"' | '\'') if begins => quote = Some(sign),
+                (None, '#') if before == ' ' => break,
+                (None, '[' | '{') if begins || !open.is_empty() => {
+                    open.push((
+                        Place {
+                            line: number,
+                            column,
+                        },
+                        sign,
+                    ));
+                }
+                (None, ']' | '}') => {
+                    open.pop();
+                }
+                (None, _) => {}
+            }
+            before = sign;
+        }
+    }
+    let mut before = open.into_iter().rev();
+    before.find(|(begin, _)| begin.line < place.line)
 }
 
 fn line(text: &str, number: u64) -> Option<&str> {
@@ -237,7 +365,55 @@ mod tests {
             ),
             (
                 "routes:\n  - name: a\n    title: Order: {x\n",
-                "needs quotes in YAML",
+                "3:17: a second `: ` in one value; an expression that has",
+            ),
+            (
+                "routes:\n  - name: \"a\n    on: x\n",
+                "2:11: a quote begins here and is never closed; close it with the same quote",
+            ),
+            (
+                "routes:\n  - name: a\n    on: [x, y\n    skip: z\n",
+                "4:9: `[` of line 3 is not closed before this; close it",
+            ),
+            (
+                "routes:\n  - name: a\n    on: [\n      x: y: z,\n    ]\n",
+                "4:11: a comma or the closing bracket is missing; an expression that has",
+            ),
+            (
+                "routes:\n  - name a\n    on: x\n",
+                "2:1: a line without a key; write `key: value`, with a blank behind the colon",
+            ),
+            (
+                "routes:\n  - name:a\n    on: x\n",
+                "2:1: a line without a key",
+            ),
+            (
+                "format: segment\n---\nroutes: []\n",
+                "a second document begins here; a file has one document",
+            ),
+            (
+                "routes:\n  - name: a\n    <<: 3\n",
+                "`<<` takes a map; name one that has an anchor",
+            ),
+            (
+                "routes:\n  - name: `a`\n",
+                "2:11: ``` cannot stand here without quotes; an expression that has",
+            ),
+            (
+                "routes:\n  - name: \"a\\q\"\n",
+                "a backslash that means nothing in YAML; within double quotes",
+            ),
+            (
+                "routes:\n  - name: \"a\u{1}\"\n",
+                "a control character, which YAML does not allow; remove it",
+            ),
+            (
+                "routes:\n  - ? [a]\n    : b\n",
+                "a key has to be a text; write `key: value`",
+            ),
+            (
+                "routes:\n  - name: a\n    do: [{ track: .a ]\n",
+                "a bracket '{' closed by ']'; each bracket is closed by its own kind",
             ),
             (
                 "routes:\n  - name: a\n    on: x\n     skip: y\n",

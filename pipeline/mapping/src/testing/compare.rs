@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::failure::Difference;
 use super::shown;
 use crate::mapping::node::{Content, Node, Place};
-use crate::mapping::{Mapping, Test, covers, entry_names, nearest};
+use crate::mapping::{Mapping, OPERATIONS, Test, covers, entry_names, nearest};
 use ingest_model::operation::{Operation, Planned};
 use ingest_model::outcome::members::written;
 use ingest_model::outcome::{DroppedField, Verdict};
@@ -177,6 +177,10 @@ fn misnamed(expected: &Node, operation: &Operation, at: &str) -> Option<Differen
         .iter()
         .find(|(key, _)| !names.contains(&&*key.name))?;
     let name = &key.name;
+    if OPERATIONS.contains(&&**name) {
+        let text = format!("{at}: expected an operation `{name}`, got one of the kind `{kind}`");
+        return Some(Difference::of_test(key.place, text));
+    }
     let mut text = format!("{at}.{name}: an operation `{kind}` has no field of that name");
     if let Some(near) = nearest(name, names) {
         text.push_str(&format!("; did you mean `{near}`?"));

@@ -31,6 +31,37 @@ impl Sim {
         ))
     }
 
+    /// A customer with these keys is there from now on, as if another integration had made it: it costs nothing, and is not
+    /// counted. Where somebody has one of the keys, nothing changes.
+    pub fn let_exist(
+        &mut self,
+        now: SimTime,
+        external_id: Option<&str>,
+        email: Option<&str>,
+        phone: Option<&str>,
+    ) {
+        let mut body = Map::new();
+        if let Some(id) = external_id {
+            body.insert("externalId".to_owned(), id.into());
+        }
+        if let Some(email) = email {
+            body.insert(
+                "emails".to_owned(),
+                json!([{ "type": "home", "email": email }]),
+            );
+        }
+        if let Some(phone) = phone {
+            body.insert(
+                "phones".to_owned(),
+                json!([{ "type": "home", "phone": phone }]),
+            );
+        }
+        if !body.is_empty() && self.store.customers.taken(&body, None).is_none() {
+            let rev = self.config.switches.rev_start;
+            self.store.customers.insert(now, now, rev, &body);
+        }
+    }
+
     /// Creates a customer from a checked body.
     pub(super) fn create_customer(
         &mut self,

@@ -138,6 +138,15 @@ impl Checker<'_> {
                 let compiled = Mapping::compile_with(&text, &path.display().to_string(), &OnDisk);
                 self.compiled(&path, compiled, read.may_divert)
             }
+            Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+                let problem = format!("{} is no text in UTF-8", path.display());
+                self.at(
+                    raw,
+                    &problem,
+                    "save it as UTF-8: UTF-16 and Latin-1 are not read",
+                );
+                None
+            }
             Err(error) => {
                 let problem = format!("cannot read {}: {error}", path.display());
                 self.at(

@@ -90,6 +90,7 @@ pub fn run(
                     quota: quota_of(parts, one),
                     reserve: &parts.settings.kustomer.reserve_at,
                     klasses: klasses(parts.settings),
+                    makes_customers: makes_customers(parts.settings),
                     chunks: Chunks::new(receiver),
                     progress,
                     origin,
@@ -130,6 +131,14 @@ fn klasses(settings: &Settings) -> Vec<String> {
     let topics = settings.kafka.topics.iter();
     let used = topics.flat_map(|topic| topic.pipeline.mapping().klasses());
     used.map(|one| one.klass.to_string()).collect()
+}
+
+/// Whether records of these topics make customers.
+fn makes_customers(settings: &Settings) -> bool {
+    let topics = settings.kafka.topics.iter();
+    let mut routes = topics.flat_map(|topic| topic.pipeline.mapping().routes());
+    let makes = |kind: &&str| matches!(*kind, "identify" | "track" | "customer");
+    routes.any(|route| route.kinds.iter().any(makes))
 }
 
 /// Reads and maps the input, and passes it to all tiers that still take it.

@@ -1,7 +1,10 @@
 //! The tests of a mapping file: document to model. The form of what they expect is checked here.
 
-use super::super::model::Test;
-use super::super::node::{Content, Key, Node, Place};
+use std::collections::BTreeSet;
+
+use super::super::error::nearest;
+use super::super::model::{OPERATIONS, Test, entry_names};
+use super::super::node::{Content, Key, Node};
 use super::reader::Reader;
 use ingest_model::outcome::{Rejection, SkipReason};
 
@@ -9,6 +12,9 @@ use ingest_model::outcome::{Rejection, SkipReason};
 const KEYS: &[&str] = &[
     "name", "event", "key", "headers", "topic", "expect", "dropped", "rejected",
 ];
+
+/// What a test may expect.
+const FORMS: &str = "a list of operations, or { skip: reason }, or { reject: reason }";
 
 /// A test. `optional` are the fields that can be left out, if they are known.
 pub(super) fn test(
@@ -18,17 +24,18 @@ pub(super) fn test(
     optional: Option<&[String]>,
 ) -> Option<Test> {
     let fields = reader.fields(node, at, KEYS)?;
-    let mut required = |name: &str, place: Place| {
+    let mut required = |name: &str, help: &str| {
         let found = fields.get(name);
         if found.is_none() {
-            reader.error(place, at, format!("`{name}` is missing"), None);
+            let problem = format!("`{name}` is missing");
+            reader.error(fields.place, at, problem, Some(help.to_owned()));
         }
         found
     };
     let (name, event, expect) = (
-        required("name", fields.place),
-        required("event", fields.place),
-        required("expect", fields.place),
+        required("name", "say in a few words what the test shows"),
+        required("event", "the value of a record; null is a tombstone"),
+        required("expect", FORMS),
     );
     let (name, event, expect) = (reader.text(name?, &format!("{at}.name"))?, event?, expect?);
     check_expectation(reader, expect, &format!("{at}.expect"));
@@ -111,13 +118,32 @@ fn check_expectation(reader: &mut Reader<'_>, node: &Node, at: &str) {
     match &node.content {
         Content::List(items) => {
             for (index, item) in items.iter().enumerate() {
-                reader.map(item, &format!("{at}[{index}]"));
+                check_operation(reader, item, &format!("{at}[{index}]"));
             }
         }
-        Content::Map(_) => {
+        Content::Map(entries) => {
+            let operation = |(key, _): &&(Key, Node)| OPERATIONS.contains(&&*key.name);
+            if let Some((key, _)) = entries.iter().find(operation) {
+                let help = format!("a list has a hyphen or brackets: [ {{ {}: … }} ]", key.name);
+                let problem = "operations stand in a list";
+                reader.error(node.place, at, problem, Some(help));
+                return;
+            }
             let Some(fields) = reader.fields(node, at, &["skip", "reject"]) else {
                 return;
             };
+            match (fields.get("skip"), fields.get("reject")) {
+                (Some(_), Some(_)) => {
+                    let problem = "a record is skipped or rejected, not both";
+                    reader.error(node.place, at, problem, Some(FORMS.to_owned()));
+                }
+                (None, None) if entries.is_empty() => {
+                    let problem = "expects nothing";
+                    let help = format!("{FORMS}; [] is a list of none");
+                    reader.error(node.place, at, problem, Some(help));
+                }
+                (Some(_) | None, Some(_) | None) => {}
+            }
             if let Some(node) = fields.get("skip") {
                 let words: Vec<_> = SkipReason::ALL
                     .iter()
@@ -134,14 +160,44 @@ fn check_expectation(reader: &mut Reader<'_>, node: &Node, at: &str) {
             }
         }
         Content::Null | Content::Bool(_) | Content::Number(_) | Content::Text(_) => {
-            let help =
-                "a list of operations, or { skip: reason }, or { reject: reason }".to_owned();
             reader.error(
                 node.place,
                 at,
                 format!("must be a list or a map, is {}", node.kind()),
-                Some(help),
+                Some(FORMS.to_owned()),
             );
         }
+    }
+}
+
+/// Checks that an expected operation is a map that names something which an operation has.
+fn check_operation(reader: &mut Reader<'_>, node: &Node, at: &str) {
+    let Content::Map(entries) = &node.content else {
+        let help = format!(
+            "such as {{ kobject: order, externalId: … }}; kinds: {}",
+            OPERATIONS.join(", ")
+        );
+        let problem = format!("an operation must be a map, is {}", node.kind());
+        reader.error(node.place, at, problem, Some(help));
+        return;
+    };
+    let names: BTreeSet<&str> = OPERATIONS
+        .iter()
+        .flat_map(|kind| entry_names(kind))
+        .collect();
+    // A name that does not belong to the operation is told when it is compared: what it is, is known then.
+    if entries.iter().any(|(key, _)| names.contains(&*key.name)) {
+        return;
+    }
+    if let Some((key, _)) = entries.first() {
+        let help = match nearest(&key.name, names.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!(
+                "it has its kind and its fields; kinds: {}",
+                OPERATIONS.join(", ")
+            ),
+        };
+        let problem = format!("no operation has a field `{}`", key.name);
+        reader.error(key.place, at, problem, Some(help));
     }
 }

@@ -24,7 +24,7 @@ use super::error::MappingError;
 use super::model::bad::OnBad;
 use super::model::batches::Each;
 use super::model::{EmptyText, Head, Header, Route, optional};
-use super::node::Node;
+use super::node::{Content, Node};
 use super::yaml::yaml_fault;
 use crate::decode::Format;
 
@@ -105,6 +105,19 @@ fn mapping(document: &Node, file: &str, files: &dyn Files) -> Result<Mapping, Ve
     let mut parts: Vec<(Arc<str>, Fields<'_>)> = Vec::new();
     for document in &documents {
         reader.turn_to(&document.file);
+        if !matches!(document.node.content, Content::Map(_)) {
+            let problem = match document.node.content {
+                Content::Null => "must be a map, and the file is empty".to_owned(),
+                Content::Bool(_)
+                | Content::Number(_)
+                | Content::Text(_)
+                | Content::List(_)
+                | Content::Map(_) => format!("must be a map, is {}", document.node.kind()),
+            };
+            let help = "a mapping has at least `routes:`, a list; `init` writes a whole one, `infer` one for a sample";
+            reader.error(document.node.place, "", problem, Some(help.to_owned()));
+            continue;
+        }
         if let Some(fields) = reader.fields(&document.node, "", KNOWN) {
             parts.push((Arc::clone(&document.file), fields));
         }

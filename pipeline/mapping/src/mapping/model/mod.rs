@@ -316,6 +316,11 @@ pub(super) const LOCATION_FIELDS: &[(&str, Kind)] = &[
     ("areaCode", Kind::Code(30)),
 ];
 
+/// The kinds of operations, as a test names them.
+pub(crate) const OPERATIONS: &[&str] = &[
+    "kobject", "track", "identify", "customer", "company", "digest", "delete",
+];
+
 /// The names that a test may use for what an operation of a kind has: those of the request, and the operation's own.
 pub(crate) fn entry_names(kind: &str) -> Vec<&'static str> {
     let (own, fields): (&[&str], &[(&str, Kind)]) = match kind {

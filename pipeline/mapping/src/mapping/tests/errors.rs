@@ -102,6 +102,54 @@ fn a_file_that_is_no_yaml_has_one_error_with_its_place() {
 }
 
 #[test]
+fn an_expectation_of_the_wrong_kind_says_what_it_may_be() {
+    let test = |expect: &str| {
+        let test = format!("tests: [{{ name: t, event: {{ type: x }}, expect: {expect} }}]");
+        errors(&format!(
+            "routes:\n  - name: r\n    on: x\n    skip: y\n{test}\n"
+        ))
+    };
+    for (expect, wanted) in [
+        (
+            "dropped",
+            "must be a list or a map, is a text; a list of operations, or { skip: reason }",
+        ),
+        (
+            "{ track: x }",
+            "operations stand in a list; a list has a hyphen or brackets: [ { track: … } ]",
+        ),
+        (
+            "{ skip: stale, reject: too_deep }",
+            "a record is skipped or rejected, not both; a list of operations",
+        ),
+        ("{}", "expects nothing; a list of operations, or"),
+        (
+            "[order]",
+            "tests[0].expect[0]: an operation must be a map, is a text; such as { kobject: order",
+        ),
+        (
+            "[{ order: o1 }]",
+            "no operation has a field `order`; it has its kind and its fields; kinds: kobject, track",
+        ),
+        ("[{ kobjekt: order }]", "did you mean `kobject`?"),
+    ] {
+        let found = test(expect);
+        assert!(
+            found.iter().any(|one| one.contains(wanted)),
+            "{expect}: {found:#?}"
+        );
+    }
+    let text = "event: { name: .type }\nroutes:\n  - { name: r, on: x, customer: none, do: [{ kobject: order, externalId: .i, title: .i }] }\n\
+                tests:\n  - { name: t, event: { type: x, i: o1 }, expect: [{ track: x }] }\n";
+    let failures = Mapping::compile(text, "m.yaml").unwrap().run_tests();
+    let failure = failures[0].to_string();
+    assert!(
+        failure.contains("[0]: expected an operation `track`, got one of the kind `kobject`"),
+        "{failure}"
+    );
+}
+
+#[test]
 fn combinations_without_meaning_are_refused() {
     let route = |inner: &str| errors(&format!("routes:\n  - name: r\n    on: x\n{inner}"));
     for (inner, wanted) in [

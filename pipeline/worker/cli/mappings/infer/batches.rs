@@ -27,8 +27,8 @@ const LISTS: &[&str] = &[
 /// The header that a batch gives each of its events.
 const MEMBER: &str = "ingest.member";
 
-/// The expression for the events of a record, if nine of ten records are batches: lists of events, or objects that are no
-/// events and have a list of them.
+/// The expression for the events of a record, if three of four records are batches: lists of events, or objects that are no
+/// events and have a list of them. What is broken does not hide the rest.
 pub(super) fn each(records: &[Record]) -> Option<String> {
     let step = (records.len() / TRIED).max(1);
     let values = records
@@ -41,7 +41,7 @@ pub(super) fn each(records: &[Record]) -> Option<String> {
         .collect();
     let most = |is_batch: &dyn Fn(&Value) -> bool| {
         let count = parsed.iter().filter(|value| is_batch(value)).count();
-        count > 0 && count * 10 >= parsed.len() * 9
+        count > 0 && count * 4 >= parsed.len() * 3
     };
     if most(&is_list) {
         return Some(".".to_owned());
@@ -51,10 +51,13 @@ pub(super) fn each(records: &[Record]) -> Option<String> {
     Some(format!(".{name}"))
 }
 
-/// Whether this is a list of events.
+/// Whether this is a list of events. Up to half of them may be broken.
 fn is_list(value: &Value) -> bool {
-    let items = value.as_array().filter(|items| !items.is_empty());
-    items.is_some_and(|items| items.iter().all(is_event))
+    let events = |items: &Vec<Value>| items.iter().filter(|item| is_event(item)).count();
+    value.as_array().is_some_and(|items| {
+        let events = events(items);
+        events > 0 && events * 2 >= items.len()
+    })
 }
 
 /// Whether this has a field that names an event.

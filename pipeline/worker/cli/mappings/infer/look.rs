@@ -47,6 +47,8 @@ pub(super) struct Seen {
     /// In how many the envelope names the thing, and how many have a time.
     pub(super) subjects: usize,
     pub(super) timed: usize,
+    /// How many say that their thing is gone.
+    pub(super) deleted: usize,
     /// By the path, as an expression.
     pub(super) paths: BTreeMap<String, Found>,
     /// The record with the most paths.
@@ -124,6 +126,7 @@ impl Seen {
             named: 0,
             subjects: 0,
             timed: 0,
+            deleted: 0,
             paths: BTreeMap::new(),
             sample: record.clone(),
             most: 0,
@@ -142,6 +145,7 @@ impl Seen {
                 .is_some_and(|more| more.subject.is_some()),
         );
         self.timed += usize::from(event.time.is_some());
+        self.deleted += usize::from(event.deleted);
         let content: Value =
             serde_json::from_str(&event.payload.to_string()).unwrap_or(Value::Null);
         let mut paths = 0;

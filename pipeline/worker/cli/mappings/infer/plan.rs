@@ -25,6 +25,8 @@ const LOOKS: &[&str] = &[
     "viewed", "clicked", "searched", "opened", "visited", "seen", "shown", "view", "click",
     "search", "listed", "shared",
 ];
+/// Words at the end of names of events that say that a thing is gone.
+const GONE: &[&str] = &["deleted", "delete", "erased", "redacted", "redact"];
 /// Fields that say what an event is, and nothing that an agent has to see.
 const ENVELOPE: &[&str] = &[
     "type",
@@ -99,6 +101,13 @@ pub(super) enum Action {
     Skip {
         why: &'static str,
     },
+    /// A thing is gone: nothing follows until a person says what should.
+    Gone {
+        /// Its klass, and where its id is; none of a person or company.
+        thing: Option<(String, String)>,
+        /// The format itself says that it is gone.
+        is_told: bool,
+    },
 }
 
 /// The routes for the most frequent events.
@@ -116,7 +125,8 @@ pub(super) fn routes(looked: &Looked, most: usize) -> Vec<Proposed<'_>> {
             Action::Object { .. }
             | Action::Track { .. }
             | Action::Identify { .. }
-            | Action::Skip { .. } => None,
+            | Action::Skip { .. }
+            | Action::Gone { .. } => None,
         })
         .collect();
     for route in &mut routes {
@@ -133,7 +143,8 @@ fn take_owner(looked: &Looked, route: &mut Proposed<'_>, klasses: &BTreeSet<Stri
         Action::Object { .. }
         | Action::Track { .. }
         | Action::Identify { .. }
-        | Action::Skip { .. } => return,
+        | Action::Skip { .. }
+        | Action::Gone { .. } => return,
     };
     let owner = route.seen.paths.iter().find_map(|(path, found)| {
         let often = found.present * 10 >= route.seen.count * 9;
@@ -190,6 +201,16 @@ fn action(chosen: &Chosen, seen: &Seen, customer: &Customer) -> Action {
         Some(_) | None => {}
     }
     let name = words(&seen.name);
+    let is_told = seen.deleted * 10 >= seen.count * 9;
+    let last = name.last().map(String::as_str);
+    if is_told || last.is_some_and(|last| GONE.contains(&last)) {
+        let noun = name.first().filter(|noun| !is_person(noun));
+        let is_row = format == Format::Debezium;
+        let id = if is_row { ".id" } else { "$event.subject" };
+        let table = noun.map(|noun| (singular(noun), id.to_owned()));
+        let thing = noun.and_then(|_| thing(format, seen, &name)).or(table);
+        return Action::Gone { thing, is_told };
+    }
     // What is said of a person tells who they are.
     if name.first().is_some_and(|noun| is_person(noun)) && *customer != Customer::Nobody {
         let fields = identity(seen);
@@ -257,7 +278,14 @@ fn thing(format: Format, seen: &Seen, name: &[String]) -> Option<(String, String
     let noun = name
         .first()
         .filter(|noun| noun.len() > 2 && !is_person(noun))?;
-    (seen.subjects * 10 >= seen.count * 9).then(|| (singular(noun), "$event.subject".to_owned()))
+    let often = |count: usize| count * 10 >= seen.count * 9;
+    if often(seen.subjects) {
+        return Some((singular(noun), "$event.subject".to_owned()));
+    }
+    // A row is of its table, and most tables have this column.
+    let id = seen.paths.get(".id").filter(|id| often(id.present));
+    let is_row = format == Format::Debezium && id.is_some();
+    is_row.then(|| (singular(noun), ".id".to_owned()))
 }
 
 /// Whether a word is for persons, or for companies: neither is a klass.

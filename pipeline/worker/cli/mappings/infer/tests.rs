@@ -299,3 +299,90 @@ fn batches_of_segments_libraries_keep_what_they_say_once() {
         );
     }
 }
+
+#[test]
+fn a_broken_event_hides_no_batch() {
+    let good = batches("[", "]");
+    let broken = r#"[{"type":"sale","id":"e-99","time":"2026-03-04T05:06:07Z","sale_id":"S-99","total":4.5,"customer_id":"c-1"},"torn"]
+[{"oops":1}]
+{"events": [
+"#;
+    for sample in [
+        format!("{good}{broken}"),
+        // One batch alone, with two of three events.
+        r#"{"events":[{"type":"sale","id":"e-1","sale_id":"S-1"},{"oops":1},{"type":"sale","id":"e-2","sale_id":"S-2"}]}"#.to_owned(),
+    ] {
+        let (told, mapping, exit) = infer(&sample, &[]);
+        assert_eq!(exit, CommandExit::Good, "{told}");
+        assert!(mapping.contains("event: { each: ."), "{mapping}");
+        assert!(mapping.contains("  # sale: "), "{mapping}");
+        assert!(told.contains(" no event: "), "{told}");
+    }
+    let (told, _, _) = infer(r#"[{"type":"sale","id":"e-1"},{"oops":1}]"#, &[]);
+    assert!(told.contains("1 event gives no event: "), "{told}");
+}
+
+#[test]
+fn what_becomes_of_a_deletion_is_left_to_a_person() {
+    let source =
+        r#""source":{"connector":"postgresql","table":"orders","lsn":7,"ts_ms":1772600000000}"#;
+    let rows = format!(
+        "{{\"op\":\"c\",\"before\":null,\"after\":{{\"id\":1,\"customer_id\":7}},{source}}}\n\
+         {{\"op\":\"d\",\"before\":{{\"id\":1,\"customer_id\":null}},\"after\":null,{source}}}\n"
+    );
+    let shop = "{\"topic\":\"orders/delete\",\"payload\":{\"id\":9}}\n{\"topic\":\"customers/delete\",\"payload\":{\"id\":3}}\n";
+    let plain = "{\"type\":\"invoice.deleted\",\"id\":\"e1\",\"time\":\"2026-03-04T05:06:07Z\",\"invoice_id\":\"i1\",\"user_id\":\"u1\"}\n";
+    for (sample, on, thing) in [
+        (
+            rows.as_str(),
+            "orders.d",
+            "kobject: order, externalId: .id,",
+        ),
+        (
+            shop,
+            "orders/delete",
+            "kobject: order, externalId: $event.subject,",
+        ),
+        (
+            shop,
+            "customers/delete",
+            "customers and companies are never deleted",
+        ),
+        (
+            plain,
+            "invoice.deleted",
+            "kobject: invoice, externalId: .invoice_id,",
+        ),
+    ] {
+        let (told, mapping, exit) = infer(sample, &[]);
+        assert_eq!(exit, CommandExit::Good, "{told}");
+        let route = mapping
+            .split(&format!("    on: {on}\n"))
+            .nth(1)
+            .unwrap_or_default();
+        let route = route.split("\n\n").next().unwrap_or_default();
+        assert!(route.contains("    delete: ignore"), "{on}: {mapping}");
+        assert!(route.contains(thing), "{on}: {route}");
+        let needs = route.contains("event: { deleted: … }");
+        assert_eq!(needs, on == "invoice.deleted", "{on}: {route}");
+        assert!(
+            told.contains("ignored: it says that a thing is gone"),
+            "{told}"
+        );
+    }
+    // What the comment says is a mapping, too.
+    let (_, mapping, _) = infer(&rows, &[]);
+    let row = "      - kobject: order\n        externalId: .id\n        version: $event.version";
+    assert!(
+        mapping.contains(row),
+        "a row is an object of its table: {mapping}"
+    );
+    let proposed = "do: [ { kobject: order, externalId: .id, version: $event.version } ]";
+    assert!(mapping.contains(proposed), "{mapping}");
+    let changed = mapping.split("\n# One record").next().unwrap();
+    for word in ["mark", "delete"] {
+        let with = format!("    delete: {word}\n    {proposed}");
+        let text = changed.replace("    delete: ignore", &with);
+        assert!(Mapping::compile(&text, "m.yaml").is_ok(), "{text}");
+    }
+}

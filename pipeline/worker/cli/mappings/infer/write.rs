@@ -156,6 +156,10 @@ fn route(route: &Proposed<'_>, item: &str) -> Vec<String> {
             lines.push(format!("    skip: {}", scalar(why)));
             return lines;
         }
+        (Action::Gone { thing, is_told }, _) => {
+            lines.extend(gone(thing.as_ref(), *is_told));
+            return lines;
+        }
         (_, Customer::Envelope) => {
             lines.push("    # the customer is the one that the envelope names".to_owned());
         }
@@ -215,8 +219,35 @@ fn route(route: &Proposed<'_>, item: &str) -> Vec<String> {
                 .collect();
             lines.push(format!("      - identify: {{ {} }}", fields.join(", ")));
         }
-        Action::Skip { .. } => {}
+        Action::Skip { .. } | Action::Gone { .. } => {}
     }
+    lines
+}
+
+/// What a route says of things that are gone: nothing happens to them, and how that is changed.
+fn gone(thing: Option<&(String, String)>, is_told: bool) -> Vec<String> {
+    let mut lines =
+        vec!["    # a thing is gone; nothing becomes of that until you say so".to_owned()];
+    match thing {
+        Some((klass, id)) => {
+            let (klass, id) = (scalar(klass), quote(id));
+            lines.push(
+                "    #   delete: mark     keeps the card and sets statusStr: deleted".to_owned(),
+            );
+            lines.push("    #   delete: delete   removes the object for good".to_owned());
+            if !is_told {
+                lines.push("    #                    and needs, at the top: event: { deleted: … }, which says what is a deletion".to_owned());
+            }
+            lines.push(format!(
+                "    # both with: do: [ {{ kobject: {klass}, externalId: {id}, version: $event.version }} ]"
+            ));
+        }
+        None => lines.push(
+            "    # customers and companies are never deleted: a person does that in Kustomer"
+                .to_owned(),
+        ),
+    }
+    lines.push("    delete: ignore".to_owned());
     lines
 }
 
@@ -340,8 +371,9 @@ pub(super) fn report(looked: &Looked, routes: &[Proposed<'_>], unusable: usize) 
         }
     )];
     if let Some(problem) = looked.problem.as_ref().filter(|_| looked.unread > 0) {
+        let gives = if looked.unread == 1 { "gives" } else { "give" };
         lines.push(format!(
-            "{} give no event: {problem}",
+            "{} {gives} no event: {problem}",
             plural(looked.unread, looked.chosen.item())
         ));
     }
@@ -363,9 +395,13 @@ pub(super) fn report(looked: &Looked, routes: &[Proposed<'_>], unusable: usize) 
             Action::Track { .. } => "event on the timeline".to_owned(),
             Action::Identify { .. } => "identity".to_owned(),
             Action::Skip { why } => format!("skipped: {why}"),
+            Action::Gone { .. } => {
+                "ignored: it says that a thing is gone; the route says what else it could become"
+                    .to_owned()
+            }
         };
         let customer = match &route.customer {
-            _ if matches!(route.action, Action::Skip { .. }) => String::new(),
+            _ if matches!(route.action, Action::Skip { .. } | Action::Gone { .. }) => String::new(),
             Customer::Envelope => String::new(),
             Customer::Keys(keys) => {
                 let keys: Vec<String> = keys

@@ -25,7 +25,8 @@ the record (--records, --last) or else of its event; --speed makes them faster\n
 at once: --backlog all; or --backlog N of them, before the others\nWith --for or --backlog N the records of the input are repeated: each round has new events, \
 objects and customers; companies stay those of the input. --customers says how many customers there are, after which they come back, and \
 --companies how many companies these belong to.\n\nThe simulated organisation is empty at first, so customers \
-and objects have to be made. --set changes how it behaves where Kustomer's documentation leaves it open, such as drain=200 (requests a minute \
+and objects have to be made. Customers whom routes only wait for (missing: park or reject) are there, because others make them; where routes of \
+the mappings make customers, too, those of missing: park are there a minute after the first record that names them. --set changes how it behaves where Kustomer's documentation leaves it open, such as drain=200 (requests a minute \
 that others spend) or bulk-median-ms=15000; kustomer-sim --help lists all of it.\n\nWith --json the output is one JSON document. Ctrl-C ends a \
 forecast with what it has so far, and exit code 1.\n\nExamples:\n  kustomer-ingest forecast --config worker.yaml --last 1h\n  kustomer-ingest forecast \
 --config worker.yaml events.ndjson --rate 40/s --for 1h --customers 100000\n  kustomer-ingest forecast --config worker.yaml events.ndjson --backlog \

@@ -72,6 +72,7 @@ impl World<'_> {
                 let found = partitions.into_iter().map(stored).collect();
                 self.step(replica, Input::Riders(found));
             }
+            Happens::Made(customer) => self.made(&customer),
             Happens::StateWritten(replica, write) => {
                 let result = Ok(());
                 self.step(replica, Input::StateWritten { write, result });

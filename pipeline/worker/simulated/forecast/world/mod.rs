@@ -6,6 +6,7 @@
 mod ask;
 mod effects;
 mod feed;
+mod others;
 mod reading;
 mod reserve;
 
@@ -21,6 +22,7 @@ use ingest_delivery::machine::{
 use ingest_delivery::port::Metadata;
 use ingest_kafka::PartitionStatistics;
 use ingest_model::call::{Call, Reply};
+use ingest_model::operation::CustomerRef;
 use ingest_model::record::{Epoch, Offset, Topic, TopicPartition};
 use kustomer_sim::{Config, Sim, SimTime};
 
@@ -50,6 +52,7 @@ pub(super) struct World<'p> {
     replicas: Vec<Replica>,
     partitions: BTreeMap<TopicPartition, Partition>,
     feed: Feed,
+    makes_customers: bool,
     pub(super) tally: Tally,
     next_look: Instant,
     progress: Arc<Progress>,
@@ -87,6 +90,8 @@ enum Happens {
     Riders(usize, Vec<TopicPartition>),
     StateWritten(usize, StateWriteId),
     Restored(usize, TopicPartition, Epoch),
+    /// Somebody else has made a customer.
+    Made(Box<CustomerRef>),
 }
 
 /// Why a tier ended.
@@ -113,6 +118,8 @@ pub(super) struct Begin<'p> {
     pub(super) quota: QuotaSettings,
     pub(super) reserve: &'p ReserveSchedule,
     pub(super) klasses: Vec<String>,
+    /// The records make customers themselves.
+    pub(super) makes_customers: bool,
     pub(super) chunks: Chunks,
     pub(super) progress: Arc<Progress>,
     pub(super) origin: Instant,
@@ -144,6 +151,7 @@ impl<'p> World<'p> {
             quota,
             reserve,
             klasses,
+            makes_customers,
             mut chunks,
             progress,
             origin,
@@ -173,6 +181,7 @@ impl<'p> World<'p> {
             replicas: Vec::new(),
             partitions: BTreeMap::new(),
             feed: Feed::new(chunks),
+            makes_customers,
             tally: Tally::default(),
             next_look: origin + LOOK,
             progress,

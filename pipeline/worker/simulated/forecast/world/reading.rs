@@ -8,8 +8,8 @@ use ingest_model::record::{Epoch, TopicPartition};
 
 use super::super::traffic::Arriving;
 use super::World;
-
 use super::feed::AHEAD;
+use super::others::by_others;
 
 /// A worker takes so many records at a time, and the next ones a millisecond later.
 const AT_ONCE: usize = 50;
@@ -61,6 +61,7 @@ impl World<'_> {
     /// Passes the next records to a machine. Whether there were any.
     fn read(&mut self, replica: usize, now: Duration) -> bool {
         let mut inputs = Vec::with_capacity(AT_ONCE);
+        let mut named = Vec::new();
         // As the mapper threads do: neighbours that are skipped come in at once.
         let mut skipped: Option<SkippedRun> = None;
         // Nothing is paused or resumed while records are taken.
@@ -87,6 +88,8 @@ impl World<'_> {
             let event_ms = mapped.event_ms;
             let traffic = mapped.traffic_after(&self.rules, waited);
             let (record, verdict) = mapped.taken_after(waited);
+            let waited_for = verdict.planned().iter().filter_map(by_others);
+            named.extend(waited_for.cloned());
             let input = Input::Record {
                 record,
                 epoch,
@@ -99,6 +102,7 @@ impl World<'_> {
         }
         inputs.extend(skipped.map(Input::Skipped));
         let any = !inputs.is_empty();
+        self.let_exist(&named);
         if any {
             self.step_all(replica, inputs);
         }
