@@ -1,4 +1,4 @@
-//! What the source reports about readings that do not continue at their position.
+//! What the source reports about readings that end, or do not continue at their position.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use ingest_delivery::machine::{Committed, Input};
 use ingest_delivery::port::Metadata;
 use ingest_kafka::{Assigned, LostPosition, SourceCommand, SourceEvent};
 use ingest_model::reading::Gap;
-use ingest_model::record::Topic;
+use ingest_model::record::{Epoch, Topic, TopicPartition};
 
 use super::{Command, Pump, source};
 use crate::observe::breaks::Cause;
@@ -71,6 +71,14 @@ impl Pump {
             && let Some(topic) = self.machine.lost_position(*id)
         {
             self.command_source(SourceCommand::BeginAnew(topic.clone()));
+        }
+    }
+
+    /// These partitions are gone.
+    pub(super) fn lost(&mut self, partitions: Vec<(TopicPartition, Epoch)>) {
+        for (partition, epoch) in partitions {
+            tracing::warn!(%partition, "lost: another member may own it");
+            self.step(Input::Lost { partition, epoch });
         }
     }
 

@@ -31,7 +31,7 @@ use ingest_kafka::{
     TOPOLOGY_INTERVAL,
 };
 use ingest_kustomer::Client;
-use ingest_model::record::{Epoch, Topic, TopicPartition};
+use ingest_model::record::Topic;
 use ingest_registry::{Handle, Service};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -482,13 +482,6 @@ impl Pump {
             SourceEvent::Records(_) => {} // records go through the mapper threads
         }
         Ok(())
-    }
-
-    fn lost(&mut self, partitions: Vec<(TopicPartition, Epoch)>) {
-        for (partition, epoch) in partitions {
-            tracing::warn!(%partition, "lost: another member may own it");
-            self.step(Input::Lost { partition, epoch });
-        }
     }
 
     fn publish(&mut self, views: &watch::Sender<Option<PumpView>>) {

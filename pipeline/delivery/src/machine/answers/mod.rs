@@ -217,8 +217,10 @@ impl Machine {
                 | SentKind::Probe => {}
             }
         }
-        let narrow =
-            |family: &Option<Family>| family.clone().map_or(Scope::Destination, Scope::Family);
+        let narrow = sent
+            .family
+            .clone()
+            .map_or(Scope::Destination, Scope::Family);
         let scope = match cause {
             HoldCause::BadToken | HoldCause::Billing | HoldCause::Unhealthy => Scope::Destination,
             HoldCause::MissingRole
@@ -229,7 +231,7 @@ impl Machine {
             | HoldCause::DeadLetterTopic
             | HoldCause::HoldTopic
             | HoldCause::LostPosition
-            | HoldCause::Paused => narrow(&sent.family),
+            | HoldCause::Paused => narrow,
         };
         self.begin_hold(now, scope, cause, (1, trouble));
     }
