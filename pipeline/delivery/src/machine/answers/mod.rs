@@ -217,22 +217,12 @@ impl Machine {
                 | SentKind::Probe => {}
             }
         }
-        let narrow = sent
-            .family
-            .clone()
-            .map_or(Scope::Destination, Scope::Family);
-        let scope = match cause {
-            HoldCause::BadToken | HoldCause::Billing | HoldCause::Unhealthy => Scope::Destination,
-            HoldCause::MissingRole
-            | HoldCause::MissingKlass
-            | HoldCause::DeadLetterGuard
-            | HoldCause::Quarantine
-            | HoldCause::StateTopic
-            | HoldCause::DeadLetterTopic
-            | HoldCause::HoldTopic
-            | HoldCause::LostPosition
-            | HoldCause::Paused => narrow,
-        };
+        let whole = matches!(
+            cause,
+            HoldCause::BadToken | HoldCause::Billing | HoldCause::Unhealthy
+        );
+        let family = sent.family.clone().filter(|_| !whole);
+        let scope = family.map_or(Scope::Destination, Scope::Family);
         self.begin_hold(now, scope, cause, (1, trouble));
     }
 
