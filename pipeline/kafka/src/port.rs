@@ -52,6 +52,15 @@ pub enum SourceEvent {
         /// The deleted offsets.
         gap: Gap,
     },
+    /// These offsets follow the last record, hold none, and lie below the start of the log: none will come, and they may be committed.
+    Empty {
+        /// The partition.
+        partition: TopicPartition,
+        /// The epoch in which it was read.
+        epoch: Epoch,
+        /// The offsets.
+        gap: Gap,
+    },
     /// Records in the order in which they were read, each with the epoch in which it was delivered.
     Records(Vec<(Record, Epoch)>),
     /// A commit was answered.

@@ -148,6 +148,17 @@ impl Reading {
         }
     }
 
+    /// The log starts here. Returns the offsets between the last record and that start that are known to hold no records: now none
+    /// of them can come any more, so they may be passed. A transaction's marker at the end of a log would otherwise stay ahead.
+    pub fn passed(&mut self, start: Option<Offset>) -> Option<Gap> {
+        let from = self.next?;
+        let to = start?.min(self.position()?);
+        (from < to).then(|| {
+            self.next = Some(to);
+            Gap { from, to }
+        })
+    }
+
     /// Where the log starts and ends while nothing is fetched. Returns what was deleted before it was read.
     pub fn resting(&mut self, start: Option<Offset>, end: Option<Offset>) -> Option<Gap> {
         self.end = self.end.max(end);
@@ -250,6 +261,31 @@ mod tests {
         let mut reading = at(300);
         assert_eq!(reading.take(Offset(0)), Step::WentBack, "also the first");
         assert_eq!(Reading::at(None).take(Offset(77)), Step::Follows);
+    }
+
+    #[test]
+    fn what_is_known_to_be_empty_is_passed_when_the_log_starts_above_it() {
+        let mut reading = at(10);
+        reading.take(Offset(10));
+        for _ in 0..CALM {
+            statistics(&mut reading, 12, 0);
+        }
+        reading.emptied();
+        assert_eq!(reading.empty_ahead(), 1, "a marker at 11");
+        assert_eq!(reading.passed(Some(Offset(11))), None);
+        assert_eq!(reading.passed(Some(Offset(12))), Some(gap(11, 12)));
+        assert_eq!(reading.passed(Some(Offset(12))), None, "once");
+        assert_eq!(
+            (reading.empty_ahead(), reading.take(Offset(12))),
+            (0, Step::Follows)
+        );
+        let mut unknown = at(10);
+        assert_eq!(
+            unknown.passed(Some(Offset(50))),
+            None,
+            "these have vanished"
+        );
+        assert_eq!(unknown.resting(Some(Offset(50)), None), Some(gap(10, 50)));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Tokens of an identity provider, by OAuth's client credentials: what brokers with OAUTHBEARER want to see.
 //!
 //! [`TokenKeeper::token`] may be called by any thread, also by one that must not wait for long: a token that has more than
-//! half of its life before it is given at once. Otherwise a thread of its own asks for the next one, and the caller waits a
-//! moment for it; if it does not come, the former one is good until it expires. At most one request is under way.
+//! half of its life before it is given at once. Otherwise a thread of its own asks for the next one. While the former one is
+//! valid it is given at once all the same; only a caller for whom there is none waits. At most one request is under way.
 
 mod endpoint;
 
@@ -73,9 +73,9 @@ impl TokenKeeper {
     pub fn token(&self) -> Result<Token, TokenError> {
         let shared = &self.0;
         let mut state = shared.lock();
-        if let Some(token) = &state.token
-            && token.is_fresh((shared.now_ms)())
-        {
+        let now = (shared.now_ms)();
+        let held = state.token.clone().filter(|token| token.is_valid(now));
+        if let Some(token) = held.as_ref().filter(|token| token.is_fresh(now)) {
             return Ok(token.clone());
         }
         if !state.asking {
@@ -88,6 +88,9 @@ impl TokenKeeper {
                 state.asking = false;
                 return Err(TokenError::Unanswered(error.to_string()));
             }
+        }
+        if let Some(token) = held {
+            return Ok(token);
         }
         let waited = shared
             .answered
@@ -112,9 +115,9 @@ impl fmt::Debug for TokenKeeper {
 impl Shared {
     fn ask(&self) {
         let given_ms = (self.now_ms)();
+        let _until_told = Asked(self);
         let answer = self.endpoint.ask();
         let mut state = self.lock();
-        state.asking = false;
         match answer {
             Ok(Given { value, seconds }) => {
                 state.failed = None;
@@ -126,11 +129,22 @@ impl Shared {
             }
             Err(error) => state.failed = Some(error),
         }
-        self.answered.notify_all();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Asked ===
+
+/// However a request ends, the next one may be sent.
+struct Asked<'s>(&'s Shared);
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        self.0.lock().asking = false;
+        self.0.answered.notify_all();
     }
 }
 

@@ -32,6 +32,17 @@ impl Pump {
                 from,
                 cause,
             });
+        } else if let SourceEvent::Empty {
+            partition,
+            epoch,
+            gap,
+        } = event
+        {
+            self.step(Input::Empty {
+                partition,
+                epoch,
+                gap,
+            });
         } else if let SourceEvent::Vanished {
             partition,
             epoch,

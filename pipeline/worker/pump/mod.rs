@@ -453,7 +453,9 @@ impl Pump {
             }
             SourceEvent::Lost(partitions) => self.lost(partitions),
             SourceEvent::PositionsLost(waiting) => self.positions_lost(waiting),
-            event @ (SourceEvent::NewLife { .. } | SourceEvent::Vanished { .. }) => {
+            event @ (SourceEvent::NewLife { .. }
+            | SourceEvent::Vanished { .. }
+            | SourceEvent::Empty { .. }) => {
                 self.reading_broke(event);
             }
             SourceEvent::Committed { entries, result } => {

@@ -43,6 +43,7 @@ pub(super) async fn forward(
             }
             SourceEvent::NewLife { .. }
             | SourceEvent::Vanished { .. }
+            | SourceEvent::Empty { .. }
             | SourceEvent::PositionsLost(_)
             | SourceEvent::Committed { .. }
             | SourceEvent::CommittedByOthers(_)

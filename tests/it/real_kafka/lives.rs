@@ -358,4 +358,22 @@ async fn the_marker_of_a_transaction_is_no_backlog() {
         0
     );
     worker.assert_sound().await;
+    // The log is deleted to its end, by age for instance: the marker is passed, and nobody takes it for a lost record.
+    wire::delete_records(&setup.broker, &setup.topic, 0, end).await;
+    wait_for(
+        "the marker to be passed",
+        || worker.tail(),
+        async || (setup.committed_offsets().await == [end]).then_some(()),
+    )
+    .await;
+    assert_eq!(
+        whole(worker.metrics().await.sum("records_vanished_total", &[])),
+        0
+    );
+    assert_eq!(worker.terminate().await.0.code(), Some(0));
+    let mut second = setup.worker().await;
+    setup.produce(events(&setup, 0..5)).await;
+    until_told(&setup, &second, 5).await;
+    assert_eq!(whole(second.metrics().await.sum("holds", &[])), 0);
+    second.assert_sound().await;
 }

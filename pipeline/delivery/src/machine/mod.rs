@@ -134,6 +134,11 @@ impl Machine {
             } => self
                 .partitions
                 .vanish(&mut self.turn, &partition, epoch, gap),
+            Input::Empty {
+                partition,
+                epoch,
+                gap,
+            } => self.partitions.pass_empty(&partition, epoch, gap),
             Input::PositionsLost(topics) => self.on_positions_lost(now, &topics),
             Input::Record {
                 record,

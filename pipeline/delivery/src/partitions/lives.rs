@@ -79,6 +79,15 @@ impl Partitions {
         }
     }
 
+    /// Offsets hold no records, and none will come.
+    pub(crate) fn pass_empty(&mut self, partition: &TopicPartition, epoch: Epoch, gap: Gap) {
+        let assignment = self.assignments.get_mut(partition);
+        if let Some((ledger, _)) = assignment.and_then(|one| one.life(epoch)) {
+            let _lost = ledger.vanish(gap.from, gap.to);
+            self.commits.wanted = true;
+        }
+    }
+
     /// Whether the operation carries a record of a former life, which nobody else can deliver.
     pub(crate) fn is_last_chance(&self, id: OperationId) -> bool {
         let receipts = self.receipts.of(id).iter();

@@ -117,6 +117,15 @@ pub enum Input {
         /// Their offsets.
         gap: Gap,
     },
+    /// Offsets that hold no records and lie below the start of the log.
+    Empty {
+        /// The partition.
+        partition: TopicPartition,
+        /// The epoch under which it was read.
+        epoch: Epoch,
+        /// The offsets.
+        gap: Gap,
+    },
     /// All topics with partitions that are not read because their position was lost, each time that changes. Those partitions are
     /// assigned when somebody has decided.
     PositionsLost(Vec<Topic>),

@@ -219,3 +219,33 @@ fn the_frontier_passes_records_that_vanished_and_they_are_counted_once() {
     assert_eq!(vanished, [(gap, 4_990)]);
     driver.run_to_rest();
 }
+
+#[test]
+fn the_frontier_passes_what_holds_no_records_when_those_before_it_are_here_and_nothing_is_lost() {
+    let mut driver = Driver::new(settings(), 1);
+    let epoch = driver.epoch(&shop(0));
+    // It may overtake the last record, which is still on its way.
+    driver.put(Input::Empty {
+        partition: shop(0),
+        epoch,
+        gap: Gap {
+            from: Offset(10),
+            to: Offset(13),
+        },
+    });
+    driver.run(1);
+    assert_eq!(committed(&driver), None);
+    driver.record(9, track(1));
+    driver.run(1);
+    assert_eq!(committed(&driver), Some((epoch, 13)));
+    driver.record(13, track(2));
+    driver.run(1);
+    assert_eq!(committed(&driver), Some((epoch, 14)));
+    assert!(
+        !driver
+            .facts
+            .iter()
+            .any(|fact| matches!(fact, Fact::Vanished { .. }))
+    );
+    driver.run_to_rest();
+}

@@ -14,11 +14,14 @@ const NEWS_WITHIN_MS: i64 = 3_000;
 /// What the client knows of its assigned partitions.
 ///
 /// It learns the ends of partitions by fetching from them, so the ends of paused partitions become outdated, and just
-/// when there is a backlog. `ends` holds ends that were asked for in between; the higher of the two counts. `empty_ahead`
+/// when there is a backlog. `starts` and `ends` were asked for in between; the higher of each two counts. `empty_ahead`
 /// is the number of offsets above the last record that hold none: a transaction marker at the end is no backlog.
 pub(crate) fn of(
     statistics: &ClientStatistics,
-    ends: &BTreeMap<TopicPartition, Offset>,
+    (starts, ends): (
+        &BTreeMap<TopicPartition, Offset>,
+        &BTreeMap<TopicPartition, Offset>,
+    ),
     empty_ahead: impl Fn(&TopicPartition) -> u64,
     consumer_protocol: bool,
 ) -> Statistics {
@@ -37,6 +40,7 @@ pub(crate) fn of(
             }
             let name = TopicPartition::new(&topic.topic, partition.partition);
             let seen_end = known(partition.hi_offset);
+            let low_watermark = known(partition.lo_offset).max(starts.get(&name).copied());
             let high_watermark = seen_end.max(ends.get(&name).copied());
             let unseen = match (high_watermark, seen_end) {
                 (Some(end), Some(seen)) => end.0.saturating_sub(seen.0),
@@ -45,7 +49,7 @@ pub(crate) fn of(
             let empty = empty_ahead(&name);
             result.partitions.push(PartitionStatistics {
                 partition: name,
-                low_watermark: known(partition.lo_offset),
+                low_watermark,
                 high_watermark,
                 lag: u64::try_from(partition.consumer_lag)
                     .ok()

@@ -4,7 +4,8 @@
 //! instead, until a person has decided. An offset above the end is another matter: while one waited, the log would grow beyond the
 //! offset, and nobody could tell any more that what was written meanwhile was not read. There, reading begins anew at once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use ingest_model::reading::Gap;
 use ingest_model::record::{Epoch, Offset, Topic, TopicPartition};
@@ -12,12 +13,29 @@ use ingest_model::record::{Epoch, Offset, Topic, TopicPartition};
 use crate::port::LostPosition;
 use crate::settings::OnLostPosition;
 
+/// How long a log is asked for before reading begins without an answer.
+const LOG_PATIENCE: Duration = Duration::from_secs(15);
+
+/// What becomes of a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Judged {
+    /// It is read.
+    Starts,
+    /// Its log has to be asked for again.
+    AskAgain,
+    /// It waits for a person.
+    Waits,
+}
+
 /// The partitions that wait, and those of which somebody has decided.
 #[derive(Debug)]
 pub(super) struct Positions {
     policy: OnLostPosition,
     waiting: BTreeMap<TopicPartition, (Epoch, LostPosition)>,
-    decided: BTreeSet<(TopicPartition, Epoch)>,
+    /// The offsets below which somebody has decided not to look, in this process.
+    decided: BTreeMap<TopicPartition, Offset>,
+    /// Since when the log of a partition could not be asked for.
+    unknown: BTreeMap<TopicPartition, Instant>,
     changed: bool,
 }
 
@@ -26,29 +44,39 @@ impl Positions {
         Self {
             policy,
             waiting: BTreeMap::new(),
-            decided: BTreeSet::new(),
+            decided: BTreeMap::new(),
+            unknown: BTreeMap::new(),
             changed: false,
         }
     }
 
-    /// Whether a partition may be read from this committed offset, given its log. Where that is not known it may: a jump is told of
-    /// when it is seen.
-    pub(super) fn may_start(
+    /// What becomes of a partition with this committed offset, given its log. Where that is not known for long, reading begins: a
+    /// jump is told of when it is seen.
+    pub(super) fn judge(
         &mut self,
+        now: Instant,
         (partition, epoch): (&TopicPartition, Epoch),
         committed: Option<Offset>,
         log: Option<Gap>,
-    ) -> bool {
-        let lost = committed
-            .zip(log)
-            .filter(|(offset, log)| *offset < log.from)
-            .filter(|_| self.policy == OnLostPosition::Hold)
-            .filter(|_| !self.decided.contains(&(partition.clone(), epoch)));
-        let Some((committed, log)) = lost else {
-            self.decided.remove(&(partition.clone(), epoch));
-            self.changed |= self.waiting.remove(partition).is_some();
-            return true;
+    ) -> Judged {
+        let held = self.policy == OnLostPosition::Hold;
+        let Some(committed) = committed.filter(|_| held) else {
+            return Judged::Starts;
         };
+        let Some(log) = log else {
+            let since = *self.unknown.entry(partition.clone()).or_insert(now);
+            let late = now.saturating_duration_since(since) >= LOG_PATIENCE;
+            return if late {
+                Judged::Starts
+            } else {
+                Judged::AskAgain
+            };
+        };
+        self.unknown.remove(partition);
+        if committed >= log.from || self.decided.get(partition) == Some(&committed) {
+            self.changed |= self.waiting.remove(partition).is_some();
+            return Judged::Starts;
+        }
         let partition = partition.clone();
         let position = LostPosition {
             partition: partition.clone(),
@@ -57,7 +85,7 @@ impl Positions {
         };
         let known = self.waiting.insert(partition, (epoch, position.clone()));
         self.changed |= known.is_none_or(|(_, known)| known != position);
-        false
+        Judged::Waits
     }
 
     /// A person has decided that the partitions of this topic are read from the start of their logs. Returns those that wait.
@@ -66,7 +94,11 @@ impl Positions {
         let all: Vec<_> = of_it
             .map(|(one, (epoch, _))| (one.clone(), *epoch))
             .collect();
-        self.decided.extend(all.iter().cloned());
+        for (partition, (_, position)) in &self.waiting {
+            if partition.topic == *topic {
+                self.decided.insert(partition.clone(), position.committed);
+            }
+        }
         all
     }
 
@@ -74,7 +106,6 @@ impl Positions {
     pub(super) fn keep(&mut self, waits: impl Fn(&TopicPartition, Epoch) -> bool) {
         let before = self.waiting.len();
         self.waiting.retain(|one, (epoch, _)| waits(one, *epoch));
-        self.decided.retain(|(one, epoch)| waits(one, *epoch));
         self.changed |= self.waiting.len() != before;
     }
 
@@ -89,6 +120,7 @@ impl Positions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock;
 
     fn log(from: i64, to: i64) -> Option<Gap> {
         Some(Gap {
@@ -99,44 +131,59 @@ mod tests {
 
     #[test]
     fn what_lies_below_the_log_waits_and_nothing_else() {
-        for (policy, offset, log, may) in [
-            (OnLostPosition::Hold, Some(5), log(0, 9), true),
-            (OnLostPosition::Hold, Some(9), log(0, 9), true),
-            (OnLostPosition::Hold, Some(7), log(7, 9), true),
-            (OnLostPosition::Hold, Some(6), log(7, 9), false),
-            (OnLostPosition::Hold, Some(10), log(0, 9), true),
-            (OnLostPosition::Hold, None, log(7, 9), true),
-            (OnLostPosition::Hold, Some(6), None, true),
-            (OnLostPosition::Earliest, Some(6), log(7, 9), true),
-            (OnLostPosition::Latest, Some(10), log(0, 9), true),
+        use Judged::{AskAgain, Starts, Waits};
+        use OnLostPosition::{Earliest, Hold, Latest};
+        for (policy, offset, log, expected) in [
+            (Hold, Some(5), log(0, 9), Starts),
+            (Hold, Some(9), log(0, 9), Starts),
+            (Hold, Some(7), log(7, 9), Starts),
+            (Hold, Some(6), log(7, 9), Waits),
+            (Hold, Some(10), log(0, 9), Starts),
+            (Hold, None, log(7, 9), Starts),
+            (Hold, None, None, Starts),
+            (Hold, Some(6), None, AskAgain),
+            (Earliest, Some(6), log(7, 9), Starts),
+            (Earliest, Some(6), None, Starts),
+            (Latest, Some(10), log(0, 9), Starts),
         ] {
             let mut positions = Positions::new(policy);
             let partition = TopicPartition::new("t", 0);
             let at = (&partition, Epoch(1));
             let offset = offset.map(Offset);
-            assert_eq!(
-                positions.may_start(at, offset, log),
-                may,
-                "{policy:?} {offset:?} {log:?}"
-            );
-            assert_eq!(positions.news().is_none(), may);
+            let judged = positions.judge(clock::now(), at, offset, log);
+            assert_eq!(judged, expected, "{policy:?} {offset:?} {log:?}");
+            assert_eq!(positions.news().is_some(), expected == Waits);
             assert_eq!(positions.news(), None, "told once");
         }
     }
 
     #[test]
+    fn a_log_that_nobody_tells_is_not_waited_for_for_ever() {
+        let mut positions = Positions::new(OnLostPosition::Hold);
+        let partition = TopicPartition::new("t", 0);
+        let mut judge =
+            |now, log| positions.judge(now, (&partition, Epoch(1)), Some(Offset(3)), log);
+        let now = clock::now();
+        assert_eq!(judge(now, None), Judged::AskAgain);
+        assert_eq!(judge(now + LOG_PATIENCE / 2, None), Judged::AskAgain);
+        assert_eq!(judge(now + LOG_PATIENCE, None), Judged::Starts);
+        assert_eq!(judge(now + LOG_PATIENCE, log(5, 9)), Judged::Waits);
+    }
+
+    #[test]
     fn a_partition_waits_until_it_is_decided_or_it_leaves() {
+        let now = clock::now();
         let mut positions = Positions::new(OnLostPosition::Hold);
         let three = [0, 1, 2].map(|number| TopicPartition::new("t", number));
-        let may_start = |positions: &mut Positions, number: usize, epoch, from| {
+        let judge = |positions: &mut Positions, number: usize, epoch, committed, from| {
             let partition = (&three[number], Epoch(epoch));
-            positions.may_start(partition, Some(Offset(3)), log(from, 9))
+            positions.judge(now, partition, Some(Offset(committed)), log(from, 9))
         };
         for number in 0..3 {
-            assert!(!may_start(&mut positions, number, 1, 5));
+            assert_eq!(judge(&mut positions, number, 1, 3, 5), Judged::Waits);
         }
         assert_eq!(positions.news().unwrap().len(), 3);
-        assert!(!may_start(&mut positions, 1, 1, 7));
+        assert_eq!(judge(&mut positions, 1, 1, 3, 7), Judged::Waits);
         assert_eq!(
             positions.news().unwrap()[1].log.from,
             Offset(7),
@@ -146,12 +193,20 @@ mod tests {
         assert_eq!(positions.news().unwrap().len(), 2);
         assert_eq!(positions.begin_anew(&Topic::new("other")), []);
         assert_eq!(positions.begin_anew(&Topic::new("t")).len(), 2);
-        assert!(may_start(&mut positions, 0, 1, 5));
-        assert!(may_start(&mut positions, 1, 1, 7));
+        assert_eq!(judge(&mut positions, 0, 1, 3, 5), Judged::Starts);
+        // It left before the decision was carried out, and comes back.
+        positions.keep(|_, _| false);
         assert_eq!(positions.news(), Some(Vec::new()));
-        assert!(
-            !may_start(&mut positions, 1, 2, 7),
-            "the decision was for one assignment"
+        assert_eq!(judge(&mut positions, 1, 2, 3, 7), Judged::Starts);
+        assert_eq!(
+            judge(&mut positions, 1, 3, 4, 7),
+            Judged::Waits,
+            "another offset"
+        );
+        assert_eq!(
+            judge(&mut positions, 2, 2, 3, 7),
+            Judged::Waits,
+            "nobody decided"
         );
     }
 }

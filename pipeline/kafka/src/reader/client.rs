@@ -42,6 +42,17 @@ pub(crate) fn reading_client(
     create(settings.reader_config(), settings)
 }
 
+/// A client that asks nobody for anything, tokens included: only its settings count.
+pub(crate) fn unheard_client(
+    settings: &KafkaSettings,
+) -> Result<BaseConsumer<ReaderContext>, StartError> {
+    let config = settings.reader_config();
+    let client = config.create_with_context(ReaderContext::default());
+    client.map_err(|error| StartError::Client {
+        detail: error.to_string(),
+    })
+}
+
 /// A consumer with the group's name, which the client requires for assigning partitions; it neither joins the group nor
 /// commits.
 pub(crate) fn assigning_client(

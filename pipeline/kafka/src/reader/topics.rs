@@ -10,7 +10,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::metadata::Metadata;
 use rdkafka::types::RDKafkaRespErr;
 
-use super::client::{ReaderContext, ask, reading_client};
+use super::client::{ReaderContext, ask, reading_client, unheard_client};
 use crate::clock;
 use crate::error::{ReadError, StartError};
 use crate::settings::KafkaSettings;
@@ -32,7 +32,7 @@ pub fn fetch_partition_counts(
 /// # Errors
 /// The client's error.
 pub fn check_client(settings: &KafkaSettings) -> Result<(), StartError> {
-    reading_client(settings).map(drop)
+    unheard_client(settings).map(drop)
 }
 
 /// Queries topics repeatedly with one client.

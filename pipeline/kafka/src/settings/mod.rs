@@ -185,6 +185,12 @@ impl KafkaSettings {
         self.options.on_lost_position == OnLostPosition::Latest
     }
 
+    /// Whether the brokers want tokens. The client's admin side has none.
+    #[must_use]
+    pub fn needs_tokens(&self) -> bool {
+        self.tokens().are_needed()
+    }
+
     /// Where clients have their tokens from.
     pub(crate) fn tokens(&self) -> Tokens {
         Tokens::new(self.options.tokens.clone())

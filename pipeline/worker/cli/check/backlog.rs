@@ -26,6 +26,8 @@ struct Backlog {
     known: bool,
     /// Partitions whose committed offset lies below the start of the log, with the records that are gone.
     lost: Vec<(Partition, u64)>,
+    /// Partitions whose committed offset lies above the end of the log, with the records that are in it.
+    beyond: Vec<(Partition, u64)>,
 }
 
 /// Looks at all input topics. Blocks for as long as the brokers take.
@@ -40,15 +42,21 @@ pub(super) fn findings(
         .iter()
         .map(|one| one.topic.clone())
         .collect();
-    let kept = runtime.block_on(fetch_retention(client, &topics, TIMEOUT));
-    let kept = kept.unwrap_or_default();
+    let asks = !client.needs_tokens();
+    let kept = asks.then(|| runtime.block_on(fetch_retention(client, &topics, TIMEOUT)));
+    let kept = kept.and_then(Result::ok).unwrap_or_default();
     let mut findings = Vec::new();
     let mut all = 0_u64;
     for topic in &topics {
         match backlog(client, topic) {
             Ok(backlog) => {
                 all = all.saturating_add(backlog.records);
-                findings.extend(of_topic(settings, topic, &backlog, kept.get(topic)));
+                findings.extend(of_topic(
+                    (settings, client),
+                    topic,
+                    &backlog,
+                    kept.get(topic),
+                ));
             }
             Err(error) => findings.push(Finding::warning(
                 format!("topic {topic}: how far the group is behind cannot be asked: {error}"),
@@ -67,7 +75,7 @@ fn backlog(client: &KafkaSettings, topic: &Topic) -> Result<Backlog, ReadError> 
 }
 
 fn of_topic(
-    settings: &Settings,
+    (settings, client): (&Settings, &KafkaSettings),
     topic: &Topic,
     backlog: &Backlog,
     kept: Option<&Retention>,
@@ -100,7 +108,23 @@ fn of_topic(
             },
         ));
     }
+    for (partition, records) in &backlog.beyond {
+        let latest = settings.kafka.on_lost_position == OnLostPosition::Latest;
+        findings.push(Finding::warning(
+            format!(
+                "topic {topic}: the committed offset of partition {} lies above the end of the log, which lost its end or is another one: its {} will be {}",
+                partition.0,
+                plural(*records, "record"),
+                if latest { "passed over" } else { "read from the start" }
+            ),
+            "set the group's offset to where it is to go on before the worker starts",
+        ));
+    }
     match kept {
+        None if client.needs_tokens() => findings.push(Finding::warning(
+            format!("topic {topic}: nobody will be warned before records are deleted unread"),
+            "how long records are kept is not asked where brokers want tokens: see to the retention yourself",
+        )),
         None => findings.push(Finding::warning(
             format!("topic {topic}: nobody will be warned before records are deleted unread"),
             "allow DescribeConfigs on it for these credentials",
@@ -157,13 +181,21 @@ impl Backlog {
             records: 0,
             known: !committed.is_empty(),
             lost: Vec::new(),
+            beyond: Vec::new(),
         };
         for (partition, log) in logs {
             let at = committed.get(partition).copied().unwrap_or(log.low);
             if at < log.low {
                 backlog.lost.push((*partition, between(at, log.low)));
             }
-            backlog.records += between(at.max(log.low), log.high);
+            let records = if at > log.high {
+                let all = between(log.low, log.high);
+                backlog.beyond.push((*partition, all));
+                all
+            } else {
+                between(at.max(log.low), log.high)
+            };
+            backlog.records += records;
         }
         backlog
     }
@@ -178,7 +210,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_position_below_the_log_is_lost_and_one_above_it_has_nothing_to_read() {
+    fn a_position_below_the_log_is_lost_and_one_above_it_reads_all_of_it() {
         let log = |start, end| Watermarks {
             low: Offset(start),
             high: Offset(end),
@@ -195,7 +227,8 @@ mod tests {
             .map(|(number, at)| (Partition(number), Offset(at)))
             .into();
         let backlog = Backlog::of(&logs, &committed);
-        assert_eq!(backlog.records, 60 + 30 + 2);
+        assert_eq!(backlog.records, 60 + 30 + 10 + 2);
+        assert_eq!(backlog.beyond, [(Partition(2), 10)]);
         assert_eq!(backlog.lost, [(Partition(1), 30)]);
         assert!(backlog.known);
         assert!(!Backlog::of(&logs, &BTreeMap::new()).known);

@@ -11,8 +11,10 @@ use super::BrokersView;
 
 /// Pause between two questions.
 const EVERY: Duration = Duration::from_secs(300);
-/// The same while a topic is not known.
+/// The same at first, while a topic is not known.
 const AGAIN: Duration = Duration::from_secs(30);
+/// How often it is asked again so soon.
+const SOON: u32 = 5;
 /// How long one question may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -21,20 +23,31 @@ pub(super) async fn keep(
     settings: watch::Receiver<KafkaSettings>,
     views: Arc<watch::Sender<BrokersView>>,
 ) {
-    let mut refused = false;
+    let mut refusals = 0_u32;
     loop {
         let now = settings.borrow().clone();
+        if now.needs_tokens() {
+            tracing::info!(
+                "how long the brokers keep records is not asked where they want tokens; so nobody is warned before records are deleted unread"
+            );
+            return;
+        }
         let topics = now.topics().to_vec();
         let wait = match fetch_retention(&now, &topics, PATIENCE).await {
             Ok(found) => {
                 let known = topics.iter().all(|topic| found.contains_key(topic));
-                if !known && !std::mem::replace(&mut refused, true) {
+                refusals = if known { 0 } else { refusals.saturating_add(1) };
+                if refusals == 1 {
                     tracing::info!(
                         "the brokers do not say how long they keep every topic's records (the right DescribeConfigs); so nobody is warned before records are deleted unread"
                     );
                 }
                 views.send_modify(|view| view.retention = found);
-                if known { EVERY } else { AGAIN }
+                if (1..=SOON).contains(&refusals) {
+                    AGAIN
+                } else {
+                    EVERY
+                }
             }
             Err(error) => {
                 tracing::warn!(%error, "how long records are kept cannot be asked");

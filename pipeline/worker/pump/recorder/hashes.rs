@@ -79,6 +79,7 @@ fn of(input: &Input) -> Vec<Hash> {
         | Input::Lost { .. }
         | Input::NewLife { .. }
         | Input::Vanished { .. }
+        | Input::Empty { .. }
         | Input::PositionsLost(_)
         | Input::DeadLettered { .. }
         | Input::LettersStuck { .. }

@@ -187,6 +187,7 @@ impl Given {
             | Input::Lost { .. }
             | Input::NewLife { .. }
             | Input::Vanished { .. }
+            | Input::Empty { .. }
             | Input::PositionsLost(_)
             | Input::Skipped(_)
             | Input::SchemaMissing { .. }
@@ -274,6 +275,7 @@ fn apart(input: &Input) -> usize {
         | Input::Lost { .. }
         | Input::NewLife { .. }
         | Input::Vanished { .. }
+        | Input::Empty { .. }
         | Input::PositionsLost(_)
         | Input::Skipped(_)
         | Input::SchemaMissing { .. }

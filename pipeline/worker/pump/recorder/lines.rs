@@ -143,6 +143,7 @@ fn of_input(input: &Input, add: &mut impl FnMut(&CustomerKey)) {
         | Input::Lost { .. }
         | Input::NewLife { .. }
         | Input::Vanished { .. }
+        | Input::Empty { .. }
         | Input::PositionsLost(_)
         | Input::DeadLettered { .. }
         | Input::LettersStuck { .. }

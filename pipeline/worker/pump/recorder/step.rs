@@ -152,6 +152,7 @@ impl Past {
             Input::Committed { .. }
             | Input::Revoked { .. }
             | Input::Vanished { .. }
+            | Input::Empty { .. }
             | Input::PositionsLost(_)
             | Input::Record { .. }
             | Input::Skipped(_)

@@ -7,6 +7,7 @@ use super::{Driver, READ_AGAIN};
 use crate::client::convert;
 use crate::clock;
 use crate::driver::offsets::{Answer, CommitResult, ReadResult, Task};
+use crate::driver::positions::Judged;
 use crate::port::{
     Assigned, CommitEntry, CommitFailure, CommitFailureKind, SourceErrorKind, SourceEvent,
 };
@@ -135,8 +136,13 @@ impl Driver {
                 Ok(committed) => {
                     let committed_at = committed.as_ref().map(|found| found.offset);
                     let at = (&partition, epoch);
-                    if !self.positions.may_start(at, committed_at, log) {
-                        continue;
+                    match self.positions.judge(clock::now(), at, committed_at, log) {
+                        Judged::Starts => {}
+                        Judged::Waits => continue,
+                        Judged::AskAgain => {
+                            again.push((partition, epoch));
+                            continue;
+                        }
                     }
                     // Only where the committed offset says nothing, the log says where reading begins.
                     let from_end = self.reads_from_end;

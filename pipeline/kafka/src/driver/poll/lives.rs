@@ -17,6 +17,7 @@ impl Driver {
     pub(super) fn made_again(&mut self, topic: &str) {
         for partition in self.partitions.led_astray(topic) {
             self.ends.remove(&partition);
+            self.starts.remove(&partition);
         }
     }
 
@@ -55,6 +56,17 @@ impl Driver {
             // A log that lost its end still holds the records before it.
             unread: unread.filter(|_| cause == LifeCause::MadeAgain),
         });
+    }
+
+    /// Offsets without records that the start of the log has passed.
+    pub(super) fn empty(&mut self, partition: &TopicPartition, gap: Option<Gap>) {
+        if let Some((gap, epoch)) = gap.zip(self.partitions.epoch(partition)) {
+            self.outbox.event(SourceEvent::Empty {
+                partition: partition.clone(),
+                epoch,
+                gap,
+            });
+        }
     }
 
     pub(super) fn vanished(

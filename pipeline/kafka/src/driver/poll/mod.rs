@@ -72,6 +72,8 @@ pub(super) struct Driver {
     /// The ends of partitions that do not deliver, which the client itself does not learn. At most one request for them
     /// is in flight.
     ends: BTreeMap<TopicPartition, Offset>,
+    /// The starts of their logs, from the same answers.
+    starts: BTreeMap<TopicPartition, Offset>,
     asked_ends: bool,
     /// Records that found the channel full, in order. At most one, unless the client ignored a pause.
     in_hand: VecDeque<(Record, Epoch)>,
@@ -132,6 +134,7 @@ impl Driver {
             positions: Positions::new(settings.options().on_lost_position),
             read_again: None,
             ends: BTreeMap::new(),
+            starts: BTreeMap::new(),
             asked_ends: false,
             in_hand: VecDeque::new(),
             full_since: None,

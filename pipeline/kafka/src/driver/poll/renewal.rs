@@ -105,6 +105,7 @@ impl Driver {
         self.give_up_commits();
         self.read_again = None;
         self.ends.clear();
+        self.starts.clear();
         self.asked_ends = false;
         self.in_hand.clear();
         self.full_since = None;

@@ -24,7 +24,12 @@ impl Driver {
         };
         self.judge_readings(&statistics);
         let empty_ahead = |partition: &TopicPartition| self.partitions.empty_ahead(partition);
-        let statistics = stats::of(&statistics, &self.ends, empty_ahead, self.consumer_protocol);
+        let statistics = stats::of(
+            &statistics,
+            (&self.starts, &self.ends),
+            empty_ahead,
+            self.consumer_protocol,
+        );
         self.outbox.replaceable(SourceEvent::Statistics(statistics));
         let quiet = if self.throttled {
             self.partitions.active()
@@ -47,7 +52,9 @@ impl Driver {
             let Some(reading) = self.partitions.reading(&partition) else {
                 continue;
             };
+            let passed = reading.passed(start);
             let gone = reading.statistics(fetched, start, end);
+            self.empty(&partition, passed);
             self.vanished(&partition, gone);
         }
     }
@@ -66,16 +73,23 @@ impl Driver {
     pub(super) fn bounds_read(&mut self, bounds: Vec<(TopicPartition, Epoch, Bounds)>) {
         self.asked_ends = false;
         self.ends.clear();
+        self.starts.clear();
         for (partition, epoch, Bounds { start, end }) in bounds {
             if !self.partitions.reads_under(&partition, epoch) {
                 continue;
+            }
+            if let Some(start) = start {
+                self.starts.insert(partition.clone(), start);
             }
             if let Some(end) = end {
                 self.ends.insert(partition.clone(), end);
             }
             let rests = self.throttled || self.partitions.is_paused(&partition);
-            let reading = self.partitions.reading(&partition).filter(|_| rests);
-            let gone = reading.and_then(|reading| reading.resting(start, end));
+            let Some(reading) = self.partitions.reading(&partition).filter(|_| rests) else {
+                continue;
+            };
+            let (passed, gone) = (reading.passed(start), reading.resting(start, end));
+            self.empty(&partition, passed);
             self.vanished(&partition, gone);
         }
     }

@@ -14,7 +14,7 @@ use ingest_kafka::{PartitionStatistics, Statistics};
 use ingest_model::record::{Topic, TopicPartition};
 use serde::Serialize;
 
-use super::watchdog::unread;
+use crate::observe::watchdog::unread;
 
 /// How often a partition is looked at.
 const EVERY: Duration = Duration::from_secs(20);
@@ -105,7 +105,7 @@ impl RetentionGuard {
             let mut of_it = statistics.partitions.iter();
             let log = of_it.find(|one| one.partition == view.partition);
             let track = self.tracks.entry(view.partition.clone()).or_default();
-            let waits = view.unsettled > 0 || unread(view, statistics) > 0;
+            let waits = waits(view, statistics, log);
             let seen = track.look(
                 (now, now_ms),
                 view,
@@ -116,7 +116,7 @@ impl RetentionGuard {
             let (outlook, worst) = outlooks
                 .entry(topic)
                 .or_insert_with(|| (Outlook::new(topic, retention), None));
-            if waits && worst.is_none_or(|known| seen.is_worse_than(&known)) {
+            if waits == Some(true) && worst.is_none_or(|known| seen.is_worse_than(&known)) {
                 *worst = Some(seen);
                 outlook.take(view.partition.partition.0, seen);
             }
@@ -126,6 +126,19 @@ impl RetentionGuard {
     }
 }
 
+/// Whether records of the partition wait to be settled; `None` while nobody knows.
+fn waits(
+    view: &PartitionView,
+    statistics: &Statistics,
+    log: Option<&PartitionStatistics>,
+) -> Option<bool> {
+    if view.unsettled > 0 || unread(view, statistics) > 0 {
+        return Some(true);
+    }
+    let known = log.is_some_and(|log| log.lag.is_some()) && !view.restoring;
+    known.then_some(false)
+}
+
 // === impl Track ===
 
 impl Track {
@@ -133,19 +146,16 @@ impl Track {
         &mut self,
         (now, now_ms): (Instant, i64),
         view: &PartitionView,
-        waits: bool,
+        waits: Option<bool>,
         log: Option<&PartitionStatistics>,
         kept: Retention,
     ) -> Seen {
-        self.oldest_ms = if waits {
-            view.oldest_ms.or(self.oldest_ms)
-        } else {
-            None
+        self.oldest_ms = match waits {
+            Some(false) => None,
+            Some(true) | None => view.oldest_ms.or(self.oldest_ms),
         };
-        let age = match self.oldest_ms {
-            Some(at) => Some(seconds_between(at, now_ms)),
-            None => (!waits).then_some(0.0),
-        };
+        let oldest = self.oldest_ms.filter(|_| waits == Some(true));
+        let age = oldest.map(|at| seconds_between(at, now_ms));
         let sample = Sample {
             at: now,
             age,
@@ -171,15 +181,17 @@ impl Track {
     }
 
     /// How many seconds the oldest record has aged in a second: 1 while nothing is settled, below 0 while the backlog gets younger.
+    /// Only since records have waited: before, nothing had an age.
     fn growth(&self, now: &Sample) -> Option<f64> {
-        let then = self.at_least(now, AGE_SPAN, AGE_SPAN_LEAST)?;
+        let waited = |sample: &Sample| sample.age.is_some();
+        let then = self.at_least(now, AGE_SPAN, AGE_SPAN_LEAST, waited)?;
         let (before, after) = then.age.zip(now.age)?;
         Some((after - before) / span(&then, now))
     }
 
     /// In how many seconds the start of the log reaches the first unsettled record at the present pace of both.
     fn start_arrives_in(&self, now: &Sample) -> Option<f64> {
-        let then = self.at_least(now, START_SPAN, START_SPAN_LEAST)?;
+        let then = self.at_least(now, START_SPAN, START_SPAN_LEAST, |_| true)?;
         let moved = |a: Option<i64>, b: Option<i64>| Some(count(b? - a?));
         let nearer = moved(then.start, now.start)? - moved(then.frontier, now.frontier)?;
         let between = moved(now.start, now.frontier)?.max(0.0);
@@ -187,10 +199,17 @@ impl Track {
     }
 
     /// The oldest sample that is not older than `most`, if it is older than `least`.
-    fn at_least(&self, now: &Sample, most: Duration, least: Duration) -> Option<Sample> {
-        let age = |sample: &&Sample| now.at.saturating_duration_since(sample.at);
-        let found = self.samples.iter().find(|sample| age(sample) <= most);
-        found.filter(|sample| age(sample) >= least).copied()
+    fn at_least(
+        &self,
+        now: &Sample,
+        most: Duration,
+        least: Duration,
+        counts: impl Fn(&Sample) -> bool,
+    ) -> Option<Sample> {
+        let ago = |sample: &Sample| now.at.saturating_duration_since(sample.at);
+        let recent = |sample: &&Sample| ago(sample) <= most && counts(sample);
+        let found = self.samples.iter().find(recent);
+        found.filter(|sample| ago(sample) >= least).copied()
     }
 
     fn keep(&mut self, sample: Sample) {
@@ -281,204 +300,4 @@ fn count(offsets: i64) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use ingest_delivery::machine::{Machine, MachineSettings};
-    use ingest_model::record::{Epoch, Offset};
-
-    use super::*;
-    use crate::clock::Clock;
-
-    const HOUR: u64 = 3_600;
-
-    /// A partition of which one record in so many seconds is settled, and how its log is kept.
-    struct World {
-        began: Instant,
-        guard: RetentionGuard,
-        kept: Option<Retention>,
-    }
-
-    /// What is known of the partition at some time: seconds since the beginning.
-    #[derive(Clone, Copy)]
-    struct Moment {
-        at: u64,
-        /// The time of the oldest record, in seconds since the beginning; `None` if it is not in memory.
-        oldest: Option<i64>,
-        start: i64,
-        frontier: i64,
-        lag: u64,
-    }
-
-    impl World {
-        fn new(kept: Option<Retention>) -> Self {
-            Self {
-                began: Clock.now(),
-                guard: RetentionGuard::default(),
-                kept,
-            }
-        }
-
-        fn look(&mut self, moment: Moment) -> Outlook {
-            const BEGAN_MS: i64 = 1_700_000_000_000;
-            let partition = TopicPartition::new("shop.events", 3);
-            let now = self.began + Duration::from_secs(moment.at);
-            let now_ms = BEGAN_MS + i64::try_from(moment.at).unwrap() * 1_000;
-            let machine = Machine::new(MachineSettings::new(100, 1.0, 0, 1.0).unwrap(), now);
-            let view = PartitionView {
-                partition: partition.clone(),
-                epoch: Epoch(1),
-                unsettled: u64::from(moment.oldest.is_some()),
-                settled: 0,
-                frontier: Some(Offset(moment.frontier)),
-                oldest_ms: moment.oldest.map(|at| BEGAN_MS + at * 1_000),
-                read_to: Some(Offset(moment.frontier)),
-                committed: Some(Offset(moment.frontier)),
-                metadata_used: 0.0,
-                kept_back: 0,
-                draining: false,
-                restoring: false,
-                waits: None,
-            };
-            let snapshot = Snapshot {
-                partitions: vec![view],
-                ..machine.snapshot(now)
-            };
-            let log = PartitionStatistics {
-                partition: partition.clone(),
-                low_watermark: Some(Offset(moment.start)),
-                high_watermark: None,
-                lag: Some(moment.lag),
-                readable: true,
-            };
-            let statistics = Statistics {
-                partitions: vec![log],
-                ..Statistics::default()
-            };
-            let kept = self.kept.map(|kept| (partition.topic, kept));
-            let kept: BTreeMap<Topic, Retention> = kept.into_iter().collect();
-            let mut seen = self
-                .guard
-                .look((now, now_ms), &snapshot, &statistics, &kept);
-            assert_eq!(seen.len(), 1);
-            seen.remove(0)
-        }
-    }
-
-    fn by_age(hours: u64) -> Option<Retention> {
-        Some(Retention {
-            age: Some(Duration::from_secs(hours * HOUR)),
-            bytes: None,
-        })
-    }
-
-    #[test]
-    fn nothing_settled_leaves_what_is_left_and_a_backlog_that_gets_younger_leaves_for_ever() {
-        for (speed, expected) in [
-            // seconds of the log that are settled in a second, and what is left then
-            (0.0, Some(5 * HOUR)),
-            (0.5, Some(10 * HOUR)),
-            (1.0, None),
-            (3.0, None),
-        ] {
-            let mut world = World::new(by_age(6));
-            let mut last = Outlook::default();
-            for at in (0..=600).step_by(20) {
-                let settled = f64::from(u32::try_from(at).unwrap()) * speed;
-                #[expect(clippy::cast_possible_truncation, reason = "small numbers")]
-                let oldest = settled as i64 - 3_000;
-                last = world.look(Moment {
-                    at,
-                    oldest: Some(oldest),
-                    start: 0,
-                    frontier: 100,
-                    lag: 50,
-                });
-                if at < 30 {
-                    assert_eq!(last.deleted_unsettled_in_seconds, None, "too soon to say");
-                }
-            }
-            let near = |found: u64, wanted: u64| found.abs_diff(wanted) <= wanted / 20;
-            match (last.deleted_unsettled_in_seconds, expected) {
-                (Some(found), Some(wanted)) => assert!(near(found, wanted), "{speed}: {found}"),
-                (found, wanted) => assert_eq!(found, wanted, "{speed}"),
-            }
-            assert_eq!(last.partition, Some(3));
-            assert!(last.retention_known && !last.is_urgent() || expected.is_some());
-        }
-    }
-
-    #[test]
-    fn what_is_not_in_memory_is_as_old_as_it_was_when_it_was_last_known() {
-        let mut world = World::new(by_age(1));
-        let mut moment = Moment {
-            at: 0,
-            oldest: Some(-2_700),
-            start: 0,
-            frontier: 100,
-            lag: 50,
-        };
-        let seen = world.look(moment);
-        assert_eq!(seen.left_seconds, Some(900));
-        assert!(!seen.is_urgent(), "exactly three quarters");
-        (moment.at, moment.oldest) = (30, None);
-        let seen = world.look(moment);
-        assert_eq!(seen.oldest_unsettled_seconds, Some(2_730));
-        assert_eq!(seen.left_seconds, Some(870));
-        assert!(seen.is_urgent());
-        (moment.at, moment.lag) = (60, 0);
-        let seen = world.look(moment);
-        assert_eq!(
-            (seen.partition, seen.left_seconds),
-            (None, None),
-            "all is settled"
-        );
-        (moment.at, moment.lag) = (90, 7);
-        let seen = world.look(moment);
-        assert_eq!(seen.left_seconds, None, "of the new ones nothing is known");
-        assert!(!seen.is_urgent());
-    }
-
-    #[test]
-    fn deletion_by_size_comes_as_fast_as_the_log_is_cut() {
-        let bytes = Some(1 << 30);
-        let mut world = World::new(Some(Retention { age: None, bytes }));
-        let mut last = Outlook::default();
-        for at in (0_u64..=3_600).step_by(60) {
-            let settled = i64::try_from(at).unwrap();
-            last = world.look(Moment {
-                at,
-                oldest: Some(0),
-                // Three offsets a second go, in segments of 600, and one a second is settled.
-                start: settled * 3 / 600 * 600,
-                frontier: 10_000 + settled,
-                lag: 500_000,
-            });
-            if at < 600 {
-                assert_eq!(last.deleted_unsettled_in_seconds, None, "too soon to say");
-            }
-        }
-        // 13,600 settled, 10,800 gone: 2,800 between them, 2 fewer a second.
-        let found = last.deleted_unsettled_in_seconds.unwrap();
-        assert!(found.abs_diff(1_400) < 200, "{found}");
-        assert!(last.is_urgent());
-        assert_eq!((last.left_seconds, last.retention_bytes), (None, bytes));
-    }
-
-    #[test]
-    fn without_limits_or_without_an_answer_nothing_is_foretold() {
-        let moment = |at| Moment {
-            at,
-            oldest: Some(-9_000_000),
-            start: 0,
-            frontier: 100,
-            lag: 50,
-        };
-        for (kept, known) in [(None, false), (Some(Retention::default()), true)] {
-            let mut world = World::new(kept);
-            let last = (0..40).map(|n| world.look(moment(n * 20))).last().unwrap();
-            assert_eq!(last.retention_known, known);
-            assert_eq!(last.deleted_unsettled_in_seconds, None);
-            assert_eq!((last.left_seconds, last.is_urgent()), (None, false));
-            assert_eq!(last.oldest_unsettled_seconds, Some(9_000_780));
-        }
-    }
-}
+mod tests;
