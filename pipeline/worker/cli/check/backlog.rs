@@ -112,7 +112,7 @@ fn of_topic(
                     show_duration(*age)
                 ),
                 "a longer outage than that loses records: raise retention.ms to a week",
-            ))
+            ));
         }
         Some(_) => {}
     }
