@@ -26,6 +26,7 @@ use crate::config::Settings;
 use crate::config::registry::RegistryError;
 use crate::config::settings::{AdminSettings, KeyedBy};
 use crate::lifecycle::key::{KeyStatus, KeyWatch};
+use crate::lifecycle::suppressed::SuppressedWatch;
 use crate::lifecycle::{Exit, Signals, Supervisor};
 use crate::observe::advice::Places;
 use crate::observe::metrics::Metrics;
@@ -109,6 +110,13 @@ pub fn run(settings: &Settings, options: &Options) -> anyhow::Result<Exit> {
                 std::io::Result::Ok(())
             });
         }
+        let (suppressed_in, suppressed) = watch::channel(None);
+        if let Some(file) = settings.suppressed.clone() {
+            let (commands, metrics) = (command_in.clone(), metrics.clone());
+            let watch = SuppressedWatch::start(file, commands, suppressed_in, metrics).await;
+            let watch = watch.context("privacy.suppressed")?;
+            spawner.spawn("suppressed", watch.run(spawner.shutdown().clone()));
+        }
         let (key_in, key) = watch::channel(KeyStatus::default());
         let place = settings.kustomer.token.clone();
         let (client, needs) = (parts.client.clone(), options.needs.clone());
@@ -117,7 +125,12 @@ pub fn run(settings: &Settings, options: &Options) -> anyhow::Result<Exit> {
         let (view_in, views) = watch::channel(None);
         spawner.spawn(
             "status",
-            report::keep((views, key), report_in, spawner.clone(), observer),
+            report::keep(
+                (views, key, suppressed),
+                report_in,
+                spawner.clone(),
+                observer,
+            ),
         );
         let shutdown = spawner.shutdown().clone();
         spawner.spawn(

@@ -29,6 +29,7 @@ const EXAMPLES: &[(&str, usize)] = &[
     ("docs/kustomer-api.md", 2),
     // `pipeline/mapping/tests/examples.rs`, where each is compiled
     ("docs/mapping.md", 13),
+    ("docs/privacy.md", 1),
     // `the_script_of_faults_is_one`
     ("docs/simulator.md", 1),
 ];

@@ -3,6 +3,7 @@
 //! An operation is complete and legal: names, suffixes and sizes were checked when it was made, so a body that the API
 //! would refuse is never queued. What is still unknown is the Kustomer id of its customer and of its object.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::hash::Hasher as _;
 use std::sync::Arc;
@@ -139,6 +140,22 @@ impl KObject {
     #[must_use]
     pub fn company(&self) -> Option<&ExternalId> {
         self.party.as_ref()?.company.as_ref()
+    }
+
+    /// The keys of the customer that this is: its external id, and what it is created with.
+    fn own_keys(&self) -> Vec<CustomerKey> {
+        let mut keys = vec![CustomerKey::ExternalId(Arc::clone(&self.external_id.0))];
+        let contacts = self.party.as_ref().map(|party| party.on_create.parse());
+        let contacts = contacts.unwrap_or_default();
+        let mut add = |list: &str, field: &str, key: fn(Arc<str>) -> CustomerKey| {
+            let entries = contacts.get(list).and_then(Value::as_array);
+            let values = entries.into_iter().flatten();
+            let texts = values.filter_map(|entry| entry.get(field)?.as_str());
+            keys.extend(texts.map(|text| key(Arc::from(text))));
+        };
+        add("emails", "email", CustomerKey::Email);
+        add("phones", "phone", CustomerKey::Phone);
+        keys
     }
 
     /// A hash of what an update says, the same in every process.
@@ -334,6 +351,19 @@ impl Operation {
             Self::Identify(o) => o.customer = customer,
             Self::Track(o) => o.customer = customer,
             Self::KObject(o) => o.customer = Some(customer),
+        }
+    }
+
+    /// The keys of the person about whom it tells something, as far as it names one. A deletion tells nothing.
+    #[must_use]
+    pub fn names(&self) -> Cow<'_, [CustomerKey]> {
+        match (self.customer(), self) {
+            _ if self.deletes() => Cow::Borrowed(&[]),
+            (Some(customer), _) => Cow::Borrowed(customer.keys()),
+            (None, Self::KObject(object)) if object.klass.is_customer() => {
+                Cow::Owned(object.own_keys())
+            }
+            (None, Self::Identify(_) | Self::Track(_) | Self::KObject(_)) => Cow::Borrowed(&[]),
         }
     }
 

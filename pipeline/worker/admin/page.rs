@@ -85,6 +85,18 @@ fn key(report: &StatusReport) -> String {
     parts.collect::<Vec<_>>().join("; ")
 }
 
+/// Of how many nothing is sent, and what is wrong with the list.
+fn suppressed(report: &StatusReport) -> String {
+    let Some(list) = &report.suppressed else {
+        return "no list".to_owned();
+    };
+    let keys = format!("{} keys, {} to delete", list.keys, list.to_delete);
+    match &list.problem {
+        Some(problem) => format!("{keys}; the file is not used: {}", escape(problem)),
+        None => keys,
+    }
+}
+
 /// How much is left alone, and what the time of day makes of it next.
 fn reserve(quota: &QuotaStatus) -> String {
     match (
@@ -109,6 +121,7 @@ fn numbers(page: &mut String, report: &StatusReport) {
     let known = |n: Option<u64>| n.map_or_else(|| "not known".to_owned(), |n| n.to_string());
     let rows = [
         ("API key", key(report)),
+        ("suppressed people", suppressed(report)),
         (
             "requests a minute allowed here",
             quota.allowance_requests.to_string(),

@@ -10,6 +10,7 @@ use super::status::{Phase, StatusReport};
 use crate::clock::Clock;
 use crate::lifecycle::Spawner;
 use crate::lifecycle::key::KeyStatus;
+use crate::lifecycle::suppressed::SuppressedStatus;
 use crate::observe::Observer;
 use crate::observe::account::Account;
 use crate::observe::pace::Pace;
@@ -22,9 +23,10 @@ use crate::pump::{KafkaStatus, PumpView};
 /// # Errors
 /// Never.
 pub async fn keep(
-    (mut views, key): (
+    (mut views, key, suppressed): (
         watch::Receiver<Option<PumpView>>,
         watch::Receiver<KeyStatus>,
+        watch::Receiver<Option<SuppressedStatus>>,
     ),
     reports: watch::Sender<StatusReport>,
     spawner: Spawner,
@@ -44,6 +46,7 @@ pub async fn keep(
         };
         report.take(&view.snapshot, view.at);
         report.key = key.borrow().clone();
+        report.suppressed = suppressed.borrow().clone();
         report.said = Some(view.at);
         let registry = view.registry.as_ref();
         report.schema_registry =

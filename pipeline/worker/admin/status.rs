@@ -13,6 +13,7 @@ pub use super::account::AccountStatus;
 pub use super::holds::{HoldStatus, LastError, PauseStatus};
 pub use super::registry::RegistryView;
 use crate::lifecycle::key::KeyStatus;
+use crate::lifecycle::suppressed::SuppressedStatus;
 use crate::observe::advice::Places;
 use crate::observe::breaks::{Break, Breaks};
 use crate::observe::pace::DrainState;
@@ -49,6 +50,8 @@ pub struct StatusReport {
     pub holds: Vec<HoldStatus>,
     /// The API key.
     pub key: KeyStatus,
+    /// The list of people of whom nothing is sent; `null` without one.
+    pub suppressed: Option<SuppressedStatus>,
     /// What keeps the Kafka side from working.
     pub kafka: KafkaStatus,
     /// Partitions whose records do not come although nothing keeps them back: `/live` fails for them.

@@ -28,6 +28,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use self::args::{CheckArgs, InitArgs, ReplayRecordingArgs, RunArgs, TryRecordsArgs};
+use self::check::suppressed::{self, SuppressedArgs};
 use self::dead_letters::DeadLettersArgs;
 use self::exit::{CommandError, CommandExit};
 use self::mappings::diff::{self, DiffArgs};
@@ -93,6 +94,8 @@ pub enum Command {
     Resume(ResumeArgs),
     /// Change what a running worker logs.
     LogLevel(LogLevelArgs),
+    /// See the list of people of whom nothing is sent.
+    Suppressed(SuppressedArgs),
     /// Look at dead letters, and send them back when their cause is fixed.
     DeadLetters(DeadLettersArgs),
     /// Step through a worker's recording, and see what it decided and why.
@@ -162,6 +165,7 @@ fn execute(command: Command) -> Result<CommandExit, CommandError> {
         | Command::Pause(_)
         | Command::Resume(_)
         | Command::LogLevel(_)
+        | Command::Suppressed(_)
         | Command::DeadLetters(_)
         | Command::ReplayRecording(_)
         | Command::Completions(_)
@@ -190,6 +194,7 @@ fn print(command: &Command, out: &mut Output<'_>) -> Result<CommandExit, Command
         Command::Pause(args) => pauses::pause(args, out),
         Command::Resume(args) => pauses::resume(args, out),
         Command::LogLevel(args) => control::log_level(args, out),
+        Command::Suppressed(args) => suppressed::run(args, out),
         Command::DeadLetters(args) => dead_letters::run(args, out),
         Command::ReplayRecording(args) => run::replay_recording::run(args, out),
         Command::Completions(args) => manual::completions(args, whole(), out),

@@ -6,6 +6,7 @@
 
 pub mod key;
 mod signals;
+pub mod suppressed;
 
 use std::future::Future;
 use std::time::Duration;

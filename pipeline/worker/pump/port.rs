@@ -5,6 +5,7 @@ use std::time::Instant;
 use ingest_delivery::hold::{Pause, Scope};
 use ingest_delivery::machine::{FrontierView, Input, Machine, Snapshot};
 use ingest_kafka::Statistics;
+use ingest_model::operation::CustomerKey;
 use ingest_model::record::TopicPartition;
 use tokio::sync::oneshot;
 
@@ -12,11 +13,13 @@ use super::brokers::BrokersView;
 use super::requests::ReserveChange;
 use super::state::Progress;
 
-/// A command from a person, or from what watches the API key.
+/// A command from a person, or from what watches the API key and the suppressed people.
 #[derive(Debug)]
 pub enum Command {
     /// The client uses another API key from now on.
     KeyReplaced,
+    /// Nothing is sent of customers with these keys from now on, and of no others.
+    Suppressed(Vec<CustomerKey>),
     /// End the hold with this number.
     ReleaseHold {
         /// The number.
@@ -81,6 +84,7 @@ impl Command {
     pub(super) fn input(self, machine: &Machine) -> Option<Input> {
         Some(match self {
             Self::KeyReplaced => Input::KeyReplaced,
+            Self::Suppressed(keys) => Input::Suppressed(keys),
             Self::ReleaseHold { id, found } => {
                 let _nobody_waits = found.send(machine.has_hold(id));
                 Input::ReleaseHold(id)

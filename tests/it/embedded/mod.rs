@@ -16,6 +16,7 @@ pub(crate) mod process;
 mod recording;
 mod reserve;
 mod schemas;
+mod suppressed;
 mod tls;
 mod weather;
 

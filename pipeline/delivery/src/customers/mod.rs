@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use smallvec::smallvec;
 
-pub(crate) use self::known::{CUSTOMERS, CustomerIds, Identities, Owners};
+pub(crate) use self::known::{CUSTOMERS, CustomerIds, Identities, Owners, Suppressed};
 pub(crate) use self::led::Led;
 use self::line::{Line, Lines, Queue, Singles};
 use self::search::SearchLimit;
@@ -47,6 +47,7 @@ const APART: usize = 280;
 pub(crate) struct Customers {
     pub(crate) ids: CustomerIds,
     pub(crate) said: Identities,
+    pub(crate) suppressed: Suppressed,
     owners: Owners,
     /// Items carry references, which the answers of bulk creates repeat.
     with_refs: bool,
@@ -131,6 +132,7 @@ impl Customers {
         Self {
             ids: CustomerIds::new(settings.ids),
             said: Identities::new(settings.identities),
+            suppressed: Suppressed::default(),
             owners: Owners::new(settings.owners),
             with_refs: true,
             wanted: Lookup::default(),

@@ -172,6 +172,7 @@ impl Machine {
             Input::ReleaseHold(id) => self.on_release(id),
             Input::Pause(pause) => self.on_pause(now, pause),
             Input::Resume { scope, by } => self.on_resume(scope, by.as_ref()),
+            Input::Suppressed(keys) => self.on_suppressed(&keys),
             Input::KeyReplaced => self.on_key_replaced(now),
             Input::Riders(found) => self.sending.fleet.hear(now, found),
             Input::Reserve(requests) => self.sending.quota.set_reserve(now, requests),
@@ -273,7 +274,9 @@ impl Machine {
     fn charge_beside(&mut self) {
         let caches = self.customers.ids.bytes() + self.objects.bytes();
         let remembered = self.memory.events.bytes(0) + self.customers.said.bytes();
-        let beside = caches + remembered + self.customers.bytes() + self.memory.journal.bytes();
+        let suppressed = self.customers.suppressed.bytes();
+        let waiting = self.customers.bytes() + self.memory.journal.bytes();
+        let beside = caches + remembered + suppressed + waiting;
         let bytes = caches::charged(beside).saturating_add(self.partitions.parked());
         self.partitions.charge_beside(self.turn.now, bytes);
     }

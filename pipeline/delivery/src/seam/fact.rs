@@ -400,6 +400,7 @@ impl Saved {
             | SkipReason::Dropped
             | SkipReason::NotForKustomer
             | SkipReason::Housekeeping
+            | SkipReason::Suppressed
             | SkipReason::TooOld
             | SkipReason::NoItems
             | SkipReason::NotThere

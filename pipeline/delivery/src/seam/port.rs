@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::seam::fact::Fact;
 use crate::seam::hold::{LetterTopic, Pause, PausedBy, Scope};
 use ingest_model::call::{Call, Reply};
+use ingest_model::operation::CustomerKey;
 use ingest_model::outcome::{DroppedField, Held, Rejected, SkipReason, Verdict};
 use ingest_model::reading::{Gap, LifeCause};
 use ingest_model::record::{Epoch, Offset, Record, Topic, TopicPartition, Traffic};
@@ -218,6 +219,8 @@ pub enum Input {
         /// Whose pause.
         by: Option<PausedBy>,
     },
+    /// Nothing is sent of customers with these keys from now on, and of no others.
+    Suppressed(Vec<CustomerKey>),
     /// The API key was replaced by another one.
     KeyReplaced,
     /// Stop: drain everything, then [`Effect::Drained`].

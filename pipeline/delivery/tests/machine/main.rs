@@ -45,6 +45,7 @@ mod saved;
 mod sleep;
 mod split;
 mod state;
+mod suppressed;
 mod ties;
 mod traffic;
 mod wakes;

@@ -73,6 +73,8 @@ pub enum SkipReason {
     NotForKustomer,
     /// The source wrote it for its own sake: a heartbeat, a bound of a transaction, a change of a schema.
     Housekeeping,
+    /// Its customer is on the list of people of whom nothing is sent.
+    Suppressed,
     /// Older than the route's `maxAge`.
     TooOld,
     /// The route writes an operation for each item of a list, and there is none.
@@ -327,6 +329,7 @@ labels!(SkipReason {
     Dropped => "dropped",
     NotForKustomer => "not_for_kustomer",
     Housekeeping => "housekeeping",
+    Suppressed => "suppressed",
     TooOld => "too_old",
     NoItems => "no_items",
     Stale => "stale",

@@ -7,6 +7,7 @@ mod mistakes;
 pub(crate) mod needs;
 mod online;
 mod registry;
+pub mod suppressed;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -149,6 +150,7 @@ fn offline(settings: &Settings) -> Vec<Finding> {
             "it need not exist here, but where the worker runs",
         ));
     }
+    findings.extend(settings.suppressed.as_ref().and_then(suppressed::finding));
     findings.extend(registry::warnings(settings));
     let missing: Vec<Finding> = missing_files(settings).collect();
     // A missing file may exist where the worker runs, so the client is tried only if none is missing.

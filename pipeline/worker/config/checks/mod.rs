@@ -8,6 +8,7 @@ mod encodings;
 mod kafka;
 mod mappings;
 mod pauses;
+mod privacy;
 mod reserve;
 
 use std::time::Duration;
@@ -45,6 +46,7 @@ pub(super) fn settings(raw: &RawConfig, checker: &mut Checker<'_>) -> Option<Set
         Some(leaf) => checker.text(leaf).map(|path| checker.path(&path)),
         None => Some(defaults::state_dir()),
     };
+    let suppressed = checker.suppressed(&raw.suppressed);
     let recording = checker.recording(&raw.recording);
     let pausable = kafka.as_ref().map(KafkaSettings::pausable);
     let pauses = match &raw.pauses {
@@ -61,6 +63,7 @@ pub(super) fn settings(raw: &RawConfig, checker: &mut Checker<'_>) -> Option<Set
         admin: admin?,
         log: log?,
         state_dir: state_dir?,
+        suppressed: suppressed?,
         recording: recording?,
         pauses: pauses?,
     })

@@ -52,6 +52,7 @@ pub(crate) struct RawConfig {
     pub(crate) delivery: RawDelivery,
     pub(crate) state_topic: Leaf,
     pub(crate) state_dir: Leaf,
+    pub(crate) suppressed: Leaf,
     pub(crate) admin: RawAdmin,
     pub(crate) log: RawLog,
     pub(crate) recording: RawRecording,

@@ -43,6 +43,7 @@ pub(crate) fn read(file: &Path, tree: &Node, faults: &mut Faults) -> RawConfig {
             "log",
             "debug",
             "pauses",
+            "privacy",
         ],
     );
     let kafka = reader.kafka(&root);
@@ -55,6 +56,7 @@ pub(crate) fn read(file: &Path, tree: &Node, faults: &mut Faults) -> RawConfig {
         &["max_delay", "backfill_after", "mapper_threads"],
     );
     let state = reader.section(&root, "state", &["topic", "dir"]);
+    let privacy = reader.section(&root, "privacy", &["suppressed"]);
     let admin = reader.admin(&root);
     let log = reader.section(&root, "log", &["format", "level"]);
     let debug = reader.section(&root, "debug", &["recording"]);
@@ -78,6 +80,7 @@ pub(crate) fn read(file: &Path, tree: &Node, faults: &mut Faults) -> RawConfig {
         },
         state_topic: reader.leaf(&state, "topic"),
         state_dir: reader.leaf(&state, "dir"),
+        suppressed: reader.leaf(&privacy, "suppressed"),
         admin,
         log: RawLog {
             format: reader.leaf(&log, "format"),

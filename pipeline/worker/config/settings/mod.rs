@@ -18,10 +18,12 @@ use secrecy::ExposeSecret as _;
 
 mod files;
 mod kafka;
+pub mod suppressed;
 pub(in crate::config) mod units;
 
 pub use self::files::{FileError, KafkaFiles, LOCATIONS};
 pub use self::kafka::ClientSettingsError;
+use self::suppressed::SuppressedFile;
 use super::defaults;
 use super::pauses::PauseSchedule;
 use super::registry::{RegistryError, RegistryPlace};
@@ -50,6 +52,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// `state.dir`: where to keep notes that outlast the process, though not the machine.
     pub state_dir: PathBuf,
+    /// `privacy.suppressed`: the list of people of whom nothing is sent, if there is one.
+    pub suppressed: Option<SuppressedFile>,
     /// `debug.recording`: how many of the last steps are kept for investigating problems.
     pub recording: RecordingSettings,
     /// `pauses`: what is paused at which times.

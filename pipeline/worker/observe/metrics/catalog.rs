@@ -206,6 +206,10 @@ catalog! {
         "1 while the API refuses the key in use, or another key is in its place that cannot be used or read.";
     key_changes: IntCounterVec, "key_changes_total", [KeyResult],
         "What became of the API key in its place: replaced by another one, or refused, not answered for or not readable; the last three count once for each key.";
+    suppressed_keys: GaugeVec, "suppressed_keys", [],
+        "Keys of people of whom nothing is sent (privacy.suppressed).";
+    suppressed_problem: GaugeVec, "suppressed_list_problem", [],
+        "1 while the file of suppressed people cannot be read or has a mistake, so that the list before goes on.";
     source_errors: IntCounterVec, "kafka_errors_total", [SourceError],
         "Errors that the Kafka client handles by itself.";
     credentials_renewed: IntCounterVec, "kafka_credentials_renewed_total", [Renewal],

@@ -193,6 +193,19 @@ impl Metrics {
         gauge.set(f64::from(u8::from(is_wrong)));
     }
 
+    /// So many keys are on the list of people of whom nothing is sent.
+    pub fn suppressed(&self, keys: usize) {
+        let count = u32::try_from(keys).unwrap_or(u32::MAX);
+        let gauge = self.families.suppressed_keys.with_label_values(NONE);
+        gauge.set(f64::from(count));
+    }
+
+    /// Whether something is wrong with that list.
+    pub fn suppressed_problem(&self, is_wrong: bool) {
+        let gauge = self.families.suppressed_problem.with_label_values(NONE);
+        gauge.set(f64::from(u8::from(is_wrong)));
+    }
+
     /// Something became of an API key.
     pub fn key(&self, result: KeyResult) {
         let label = [result.as_str()];

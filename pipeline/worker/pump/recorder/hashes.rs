@@ -64,6 +64,9 @@ fn of(input: &Input) -> Vec<Hash> {
             }
         }
         Input::Replied { reply, .. } => of_ids(&reply.result, &mut all),
+        Input::Suppressed(keys) => {
+            all.extend(keys.iter().map(|key| Hash::Wide(customer_hash(key))));
+        }
         Input::Restored { slice, .. } => {
             for (_, _, entry) in &slice.entries {
                 if let Content::Customer(id) = &entry.content {

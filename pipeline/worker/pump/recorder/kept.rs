@@ -202,6 +202,7 @@ impl Given {
             | Input::ReleaseHold(_)
             | Input::Pause(_)
             | Input::Resume { .. }
+            | Input::Suppressed(_)
             | Input::KeyReplaced
             | Input::Shutdown => Self::Other(Box::new(input.clone())),
         }
@@ -270,6 +271,7 @@ fn apart(input: &Input) -> usize {
             record, verdict, ..
         } => record.payload_bytes() + verdict_bytes(verdict),
         Input::Restored { slice, .. } => slice_bytes(slice),
+        Input::Suppressed(keys) => list_bytes(keys, |key| key.value().len() + ALLOCATION),
         Input::Pause(pause) => pause.reason.as_deref().map_or(0, str::len),
         Input::Revoked { .. }
         | Input::Lost { .. }

@@ -135,6 +135,7 @@ fn of_input(input: &Input, add: &mut impl FnMut(&CustomerKey)) {
             | CallResult::Probed(_)
             | CallResult::Lost => {}
         },
+        Input::Suppressed(keys) => keys.iter().for_each(add),
         Input::Skipped(_)
         | Input::SchemaMissing { .. }
         | Input::Topology(_)

@@ -167,6 +167,7 @@ impl Past {
             | Input::ReleaseHold(_)
             | Input::Pause(_)
             | Input::Resume { .. }
+            | Input::Suppressed(_)
             | Input::KeyReplaced
             | Input::Shutdown
             | Input::Wake => {}

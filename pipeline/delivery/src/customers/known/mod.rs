@@ -3,7 +3,9 @@
 mod identities;
 mod ids;
 mod owners;
+mod suppressed;
 
 pub(crate) use self::identities::{CUSTOMERS, Identities};
 pub(crate) use self::ids::CustomerIds;
 pub(crate) use self::owners::Owners;
+pub(crate) use self::suppressed::Suppressed;

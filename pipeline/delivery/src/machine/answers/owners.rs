@@ -92,6 +92,9 @@ impl Machine {
             }
             return;
         }
+        for key in &found.keys {
+            self.customers.suppressed.learn(key, &found.id);
+        }
         let Some(named) = Self::name_of(&found.keys) else {
             let detail = "the customer that the object belongs to has no external id, e-mail address or phone number, and \
                           the tracking API knows nobody by anything else"

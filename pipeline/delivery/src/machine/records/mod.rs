@@ -7,6 +7,7 @@ mod drain;
 mod ends;
 mod identities;
 mod letters;
+mod suppressed;
 mod weight;
 
 use std::time::Instant;
@@ -166,6 +167,12 @@ impl Machine {
             ..
         } = plan;
         let owner = self.name_on_arrival(&mut operation);
+        if self.is_suppressed(&operation) {
+            let reason = SkipReason::Suppressed;
+            self.partitions
+                .skip_unplaced(&mut self.turn, receipt, reason);
+            return;
+        }
         let ages = match &operation {
             Operation::Identify(identify) => {
                 Ages::of(&identify.fields, self.partitions.event_ms(&receipt))

@@ -26,7 +26,7 @@ impl Machine {
     }
 
     fn activate(&mut self, now: Instant, id: OperationId) {
-        if !self.judge_inherited(now, id) || self.wait_for_pause(id) {
+        if !self.judge_inherited(now, id) || self.end_suppressed(id) || self.wait_for_pause(id) {
             return;
         }
         if !self.is_customer_named(now, id) {
@@ -242,6 +242,7 @@ impl Machine {
         origin: Option<(TopicPartition, Offset)>,
     ) {
         let new = self.customers.ids.learn(key, id);
+        self.customers.suppressed.learn(key, id);
         if new {
             self.turn.fact(Fact::Resolved { way });
             let by_id = LaneKey::Customer(CustomerKey::Id(Arc::clone(id)));

@@ -14,6 +14,7 @@ use ingest_encoding::Opened;
 use ingest_mapping::event::CustomerHints;
 use ingest_mapping::mapping::fold;
 use ingest_mapping::route::{self, EventSummary, Pipeline};
+use ingest_model::operation::Planned;
 use ingest_model::outcome::{DroppedField, Rejected, SkipReason, Verdict};
 use ingest_model::record::{Record, TopicPartition};
 use ingest_registry::AskedOnce;
@@ -31,6 +32,7 @@ use crate::cli::records::sample::{Sample, Sampled};
 use crate::cli::records::topic::TopicRecords;
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::config::settings::suppressed::{SuppressedFile, SuppressedList};
 use crate::observe::words::plural;
 
 /// One line of output.
@@ -139,6 +141,9 @@ fn explain(
     out: &mut Output<'_>,
 ) -> Result<(), CommandError> {
     let registry = settings.schemas().context("schema_registry")?;
+    let suppressed = settings.suppressed.as_ref().map(SuppressedFile::read);
+    let suppressed = suppressed.transpose().context("privacy.suppressed")?;
+    let suppressed = suppressed.unwrap_or_default();
     let (mut read, mut shown) = (0_u64, 0_u64);
     let from_kafka = sample.is_from_kafka();
     while let Some(Sampled { line, item }) = sample.read()? {
@@ -150,7 +155,14 @@ fn explain(
                 if wanted.is_some_and(|wanted| key != Some(wanted)) {
                     continue;
                 }
-                let mut all = explained(settings, &registry, line, &record, now, asked.trace);
+                let mut all = explained(
+                    settings,
+                    (&registry, &suppressed),
+                    line,
+                    &record,
+                    now,
+                    asked.trace,
+                );
                 if from_kafka {
                     let at = &record.position;
                     let TopicPartition { topic, partition } = &at.partition;
@@ -196,7 +208,7 @@ fn explain(
 /// What becomes of a record, or of each event of one that is a batch.
 fn explained(
     settings: &Settings,
-    registry: &AskedOnce,
+    (registry, suppressed): (&AskedOnce, &SuppressedList),
     line: u64,
     record: &Record,
     now: Timestamp,
@@ -214,6 +226,7 @@ fn explained(
         Ok(Opened::Record(opened)) => {
             let events = found.pipeline.explain_each(&opened, now).into_iter();
             events
+                .map(|event| without(suppressed, event))
                 .map(|event| one(line, &found.pipeline, event, now, with_trace))
                 .collect()
         }
@@ -224,6 +237,24 @@ fn explained(
             vec![Explained::no_record(line, problem)]
         }
     }
+}
+
+/// The event without what is not sent because somebody is suppressed. The worker may know more keys of them.
+fn without(suppressed: &SuppressedList, mut event: route::Explained) -> route::Explained {
+    if suppressed.is_empty() {
+        return event;
+    }
+    let listed = |planned: &Planned| suppressed.has(&planned.operation.names());
+    event.verdict = match event.verdict {
+        Verdict::Emit(planned) if planned.iter().all(listed) => {
+            Verdict::Skip(SkipReason::Suppressed)
+        }
+        Verdict::Emit(planned) => {
+            Verdict::Emit(planned.into_iter().filter(|one| !listed(one)).collect())
+        }
+        other @ (Verdict::Skip(_) | Verdict::Reject(_) | Verdict::Batch(_)) => other,
+    };
+    event
 }
 
 fn one(
@@ -308,6 +339,7 @@ fn skip_detail(reason: SkipReason, now: Timestamp) -> Option<String> {
             "the message's `integrations` keep it from Kustomer: `Kustomer` decides, and where it is not named, `All`"
                 .to_owned(),
         ),
+        SkipReason::Suppressed => Some("nothing is sent: the customer is suppressed (privacy.suppressed)".to_owned()),
         SkipReason::NoItems => Some("the list of the route's `each` is empty or null".to_owned()),
         SkipReason::Housekeeping => Some(
             "a heartbeat, a bound of a transaction or a change of a schema, which Debezium writes for its own sake"
