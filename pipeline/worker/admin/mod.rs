@@ -90,6 +90,8 @@ pub struct AdminServer {
     state: AdminState,
     address: SocketAddr,
     access: Access,
+    /// How long a connection may wait for a request, and how long a request may take to come.
+    idle: Duration,
 }
 
 // === impl AdminState ===
@@ -125,6 +127,7 @@ impl AdminServer {
             state,
             address,
             access,
+            idle: server::IDLE_TIMEOUT,
         })
     }
 
@@ -140,7 +143,8 @@ impl AdminServer {
     ///
     /// When no more connections can be accepted.
     pub async fn serve(self, shutdown: CancellationToken) -> std::io::Result<()> {
-        server::serve(self.listener, router(self.state, self.access), shutdown).await
+        let router = router(self.state, self.access);
+        server::serve(self.listener, router, self.idle, shutdown).await
     }
 }
 

@@ -30,7 +30,7 @@ const MAX_CONNECTIONS_OF_A_PEER: usize = 16;
 /// How long one request may take once its headers are read.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection may wait for a request, and how long a request may take to come.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 30 });
+pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a connection may live, so that one fed byte by byte ends too.
 const LIFETIME: Duration = Duration::from_secs(300);
 /// How long requests in flight may take after the end was requested.
@@ -39,6 +39,7 @@ const GRACE: Duration = Duration::from_secs(2);
 pub(super) async fn serve(
     listener: TcpListener,
     router: Router,
+    idle: Duration,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
     let router = router.layer(from_fn(within_time));
@@ -46,6 +47,7 @@ pub(super) async fn serve(
         listener,
         free: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
         peers: Peers::default(),
+        idle,
     };
     let asked = shutdown.clone();
     let serving = axum::serve(listener, router)
@@ -73,11 +75,15 @@ struct Bounded {
     listener: TcpListener,
     free: Arc<Semaphore>,
     peers: Peers,
+    /// How long a connection may wait.
+    idle: Duration,
 }
 
 /// A connection that returns its slot when it ends, and ends when nothing comes to an end on it or when it is old.
 struct Guarded {
     stream: TcpStream,
+    /// How long it may wait.
+    patience: Duration,
     /// The time for the next request to begin, or for the present one to be answered.
     idle: Pin<Box<Sleep>>,
     /// Everything that was asked is answered.
@@ -141,10 +147,11 @@ impl Listener for Bounded {
                 break (stream, address, of_peer);
             }
         };
-        let (idle, lifetime) = (Box::pin(sleep(IDLE_TIMEOUT)), Box::pin(sleep(LIFETIME)));
+        let (idle, lifetime) = (Box::pin(sleep(self.idle)), Box::pin(sleep(LIFETIME)));
         (
             Guarded {
                 stream,
+                patience: self.idle,
                 idle,
                 answered: true,
                 lifetime,
@@ -176,7 +183,8 @@ impl Guarded {
     fn restart(&mut self, answered: bool, cx: &mut Context<'_>) {
         use std::future::Future as _;
         self.answered = answered;
-        self.idle.set(sleep(IDLE_TIMEOUT));
+        let patience = self.patience;
+        self.idle.set(sleep(patience));
         // Whoever looks next may be woken by nothing else.
         if self.idle.as_mut().poll(cx).is_ready() {
             cx.waker().wake_by_ref();

@@ -274,7 +274,7 @@ impl Pump {
         }
         self.view.reserve = self.reserve.next(now, wall_ms);
         let change = self.view.reserve.map(|change| change.at);
-        for input in self.pauses.news(wall_ms) {
+        for input in self.pauses.news(now, wall_ms) {
             self.step(input);
         }
         let planned = self.pauses.next(now, wall_ms);

@@ -173,6 +173,16 @@ impl Holds {
         if let Some(until) = self.pauses.of_requests(family) {
             return Passage::Held(until);
         }
+        let passage = self.passage_of_holds(now, family);
+        if passage == Passage::Probe
+            && let Some(until) = self.pauses.of_requests(None)
+        {
+            return Passage::Held(until); // what a paused destination is still asked is no probe
+        }
+        passage
+    }
+
+    fn passage_of_holds(&self, now: Instant, family: Option<&Family>) -> Passage {
         if self.active.is_empty() {
             return Passage::Free;
         }
@@ -382,6 +392,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::seam::hold::{Pause, PausedBy};
 
     #[expect(
         clippy::disallowed_methods,
@@ -395,6 +406,27 @@ mod tests {
         let seconds = Duration::from_secs;
         let backoff = |from, to| Backoff::new(seconds(from), seconds(to)).unwrap();
         Holds::new(backoff(5, 60), backoff(1, 8))
+    }
+
+    #[test]
+    fn a_paused_destination_that_is_on_hold_is_not_probed_by_the_read_of_a_job() {
+        let now = start();
+        let mut holds = holds();
+        let pause = Pause {
+            scope: Scope::Destination,
+            by: PausedBy::Person,
+            lasts: None,
+            reason: None,
+        };
+        holds.pauses.begin(now, 1, pause);
+        assert_eq!(holds.passage(now, Some(&Family::BulkRead)), Passage::Free);
+        let (sick, mut jitter) = (HoldCause::Unhealthy, Jitter::new(1));
+        holds.hold(now, Scope::Destination, sick, &mut jitter);
+        let later = now + Duration::from_secs(60);
+        let held = Passage::Held(None);
+        assert_eq!(holds.passage(later, Some(&Family::BulkRead)), held);
+        holds.pauses.end(&Scope::Destination, None);
+        assert_eq!(holds.passage(later, None), Passage::Probe);
     }
 
     #[test]

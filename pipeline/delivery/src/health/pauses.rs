@@ -85,10 +85,11 @@ impl Pauses {
         self.active.keys().any(|(of, _)| of == scope)
     }
 
-    /// Whether requests of this family are paused, and until when if that is known.
+    /// Whether requests of this family are paused, and until when if that is known. Jobs are read to their ends: they were begun
+    /// before, and partitions are handed back when they are over.
     pub(crate) fn of_requests(&self, family: Option<&Family>) -> Option<Option<Instant>> {
         let concerns = |scope: &Scope| match scope {
-            Scope::Destination => true,
+            Scope::Destination => family != Some(&Family::BulkRead),
             Scope::Family(paused) => family.is_some_and(|family| covers(paused, family)),
             Scope::Topic(_)
             | Scope::Route(..)
@@ -207,6 +208,7 @@ mod tests {
         let deletions = Family::KObjectDelete(Klass("order".into()));
         assert_eq!(pauses.of_requests(Some(&deletions)), at(90));
         assert_eq!(pauses.of_requests(None), at(90));
+        assert_eq!(pauses.of_requests(Some(&Family::BulkRead)), None);
         pauses.begin(now, 3, pause(of_orders.clone(), PausedBy::Person, None));
         assert_eq!(pauses.of_requests(Some(&orders())), Some(None));
         assert_eq!(pauses.next_end(), at(60).flatten());

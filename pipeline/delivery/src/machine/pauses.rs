@@ -1,8 +1,9 @@
 //! Planned pauses: what is paused waits where it is, and nothing is asked for it.
 //!
-//! What was begun is finished: answers come in, jobs are read, and writes in doubt are looked into, unless the whole destination
-//! is paused. Everything else of the scope waits at the heads of its lanes, and a topic's partitions are not read.
+//! What was begun is finished: answers come in, jobs are read, and writes in doubt are looked into; while the whole destination is
+//! paused, only jobs are read. Everything else of the scope waits at the heads of its lanes, and a topic's partitions are not read.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::health::pauses::Pauses;
@@ -80,6 +81,13 @@ impl Machine {
     /// Whether an operation is not to be begun.
     pub(super) fn is_paused(&self, entry: &Entry) -> bool {
         is_paused(&self.health.holds.pauses, entry)
+    }
+
+    /// Whether a pause of that route keeps something back that would leave with this operation, which is of another route.
+    pub(super) fn only_route_is_paused(&self, route: &Arc<str>, with: &Entry) -> bool {
+        let pauses = &self.health.holds.pauses;
+        let paused = || Scope::Route(with.partition.topic.clone(), Arc::clone(route));
+        !pauses.is_empty() && with.route != *route && pauses.holds(&paused())
     }
 
     /// Lets an operation wait if it is not to be begun.

@@ -9,9 +9,10 @@ use ingest_delivery::hold::{Family, Pause, PausedBy, Scope};
 use ingest_delivery::machine::{Input, Keeps};
 use ingest_model::call::{Call, CallResult};
 use ingest_model::operation::{CustomerRef, Klass, MissingCustomer, Operation, Planned};
-use ingest_model::outcome::{HeldBy, HoldCause, Outcome, RetryCause, Verdict, Waits};
+use ingest_model::outcome::{HeldBy, HoldCause, Outcome, RetryCause, SkipReason, Verdict, Waits};
 use ingest_model::record::Topic;
 
+use crate::deletions::deletion;
 use crate::driver::Driver;
 use crate::make::{
     SHOP, by_email, customer, identify, object, owned, settings, shop, titled, track, versioned,
@@ -324,4 +325,109 @@ fn an_event_that_failed_before_the_pause_waits_for_its_end() {
     assert_eq!(driver.sent.len(), 1, "its time came, and it was paused");
     driver.run_to_rest();
     assert_eq!(driver.sent.len(), 2);
+}
+
+#[test]
+fn what_a_paused_route_says_of_an_object_does_not_leave_with_what_another_route_says() {
+    let writes = |call: &Call| matches!(call, Call::CreateKObject { .. });
+    for paused in [false, true] {
+        let mut driver = Driver::new(settings(), 1);
+        if paused {
+            driver.put(pause(route("carts"), None));
+        }
+        driver.record(0, by("orders", write(titled(object("order", 1), 1))));
+        driver.record(1, by("carts", write(titled(object("order", 1), 2))));
+        driver.run(30);
+        let merged = |fact: &&Fact| matches!(fact, Fact::Saved { .. });
+        let merged = driver.facts.iter().filter(merged).count();
+        assert_eq!(driver.calls(writes).len(), 1);
+        assert_eq!(
+            (merged, delivered(&driver)),
+            if paused { (0, 1) } else { (1, 2) }
+        );
+        driver.put(resume(route("carts")));
+        driver.run_to_rest();
+        assert_eq!(delivered(&driver), 2);
+    }
+}
+
+#[test]
+fn a_deletion_behind_a_paused_state_does_not_make_the_object_first() {
+    let mut driver = Driver::new(settings(), 1);
+    driver.put(pause(orders(), Some(60)));
+    let order = versioned(object("order", 1), "2026-01-01T00:00:00Z");
+    driver.record(0, write(order));
+    driver.record(1, deletion(1, Some("2026-01-02T00:00:00Z")));
+    driver.run(59);
+    assert_eq!(driver.sent.len(), 0);
+    driver.run_to_rest();
+    let writes = |call: &Call| matches!(call, Call::CreateKObject { .. });
+    assert_eq!(driver.calls(writes).len(), 0, "{:?}", driver.sent);
+    assert_eq!(driver.settled().len(), 2);
+}
+
+#[test]
+fn a_paused_state_whose_customer_is_missing_ends_with_a_deletion_from_elsewhere() {
+    let mut driver = Driver::new(settings(), 2);
+    driver.answer(|call| match call {
+        Call::GetCustomer { .. } => Some(CallResult::Customer(Outcome::Delivered(None))),
+        _ => None,
+    });
+    let ann = || by_email("ann@shop.example", MissingCustomer::Park);
+    let order = versioned(owned(object("order", 1), ann()), "2026-01-01T00:00:00Z");
+    driver.record(0, write(owned(object("shipment", 1), ann())));
+    driver.record(1, write(order));
+    driver.run(10);
+    driver.put(pause(orders(), None));
+    let gone = deletion(1, Some("2026-01-02T00:00:00Z"));
+    driver.judged(shop(1), 0, Verdict::Emit(vec![gone]));
+    driver.run(1);
+    let stale = Settlement::Skipped(SkipReason::Stale);
+    assert_eq!(driver.settled(), [stale]);
+}
+
+/// Bulk jobs are under way, and the whole destination is paused.
+fn paused_with_jobs(objects: i64) -> Driver {
+    let mut driver = Driver::new(settings(), 1);
+    for n in 0..objects {
+        driver.record(n, write(object("order", n.unsigned_abs())));
+    }
+    let submits = |call: &Call| matches!(call, Call::CreateKObjects { .. });
+    while driver.calls(submits).is_empty() {
+        driver.run_for(Duration::from_millis(10));
+    }
+    driver.record(objects, track(1_000));
+    driver.put(pause(Scope::Destination, None));
+    driver
+}
+
+#[test]
+fn a_paused_destination_is_still_asked_what_became_of_jobs() {
+    let mut driver = paused_with_jobs(100);
+    let before = driver.sent.len();
+    driver.run(300);
+    let reads = |call: &Call| matches!(call, Call::ReadJob { .. } | Call::ReadJobState { .. });
+    let after = driver.sent.iter().skip(before);
+    let (read, rest): (Vec<_>, Vec<_>) = after.partition(|(_, call)| reads(call));
+    assert!((1..20).contains(&read.len()), "{read:?}");
+    assert!(rest.is_empty(), "{rest:?}");
+    assert!(delivered(&driver) > 0, "they are over");
+    driver.put(resume(Scope::Destination));
+    driver.run_to_rest();
+    assert_eq!(delivered(&driver), 101);
+}
+
+#[test]
+fn a_drain_during_a_pause_of_the_destination_waits_for_jobs_only() {
+    for shutdown in [false, true] {
+        let mut driver = paused_with_jobs(100);
+        if shutdown {
+            driver.put(Input::Shutdown);
+        } else {
+            driver.revoke(shop(0));
+        }
+        driver.run(8);
+        assert_eq!(driver.handed_back, [shop(0)], "shutdown: {shutdown}");
+        assert!(delivered(&driver) > 0, "what the jobs wrote counts");
+    }
 }

@@ -1,5 +1,6 @@
 //! The server over a real socket.
 
+mod connections;
 mod pauses;
 
 use ingest_delivery::machine::{FrontierView, Keeps, OperationView, RecordView};
@@ -25,7 +26,8 @@ struct Running {
     clippy::disallowed_methods,
     reason = "a test waits for the task itself"
 )]
-async fn start_ruled(
+async fn start_waiting(
+    idle: Duration,
     recorder: Recorder,
     rules: impl FnOnce(SocketAddr, Metrics) -> Access,
 ) -> Running {
@@ -46,7 +48,8 @@ async fn start_ruled(
     };
     let address = "127.0.0.1:0".parse().unwrap();
     let access = rules(address, state.metrics.clone());
-    let server = AdminServer::bind(address, state, access).await.unwrap();
+    let mut server = AdminServer::bind(address, state, access).await.unwrap();
+    server.idle = idle;
     let base = format!("http://{}", server.address());
     let shutdown = CancellationToken::new();
     let serving = tokio::spawn(server.serve(shutdown.clone()));
@@ -60,6 +63,13 @@ async fn start_ruled(
         client,
         serving,
     }
+}
+
+async fn start_ruled(
+    recorder: Recorder,
+    rules: impl FnOnce(SocketAddr, Metrics) -> Access,
+) -> Running {
+    start_waiting(server::IDLE_TIMEOUT, recorder, rules).await
 }
 
 async fn start_with(recorder: Recorder) -> Running {
@@ -431,63 +441,4 @@ async fn pages_of_other_sites_change_nothing_here() {
         assert_eq!(code, 403, "{headers:?}");
     }
     assert_eq!(running.asked("PUT", "/log-level", &[]).await.0, 200);
-}
-
-#[tokio::test]
-async fn one_peer_cannot_take_all_connections() {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    let running = start().await;
-    let address = running.base.trim_start_matches("http://").to_owned();
-    let mut all = Vec::new();
-    for _ in 0..1_000 {
-        let mut stream = tokio::net::TcpStream::connect(&address).await.unwrap();
-        // A request that does not come to its end.
-        drop(stream.write_all(b"GET /status HTT").await);
-        all.push(stream);
-    }
-    let mut closed = 0;
-    for stream in &mut all {
-        let read = tokio::time::timeout(Duration::from_millis(20), stream.read_u8()).await;
-        closed += usize::from(matches!(read, Ok(Err(_))));
-    }
-    assert_eq!(all.len() - closed, 16, "the others are closed");
-    drop(all);
-    let served = async {
-        while running.client.get(&running.base).send().await.is_err() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    let served = tokio::time::timeout(Duration::from_secs(10), served).await;
-    served.expect("places are given back");
-}
-
-#[tokio::test]
-async fn a_kept_connection_is_answered_or_closed_and_a_slow_request_ends() {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    let running = start().await;
-    let address = running.base.trim_start_matches("http://").to_owned();
-    let open = || async { tokio::net::TcpStream::connect(&address).await.unwrap() };
-    let request = b"GET /live HTTP/1.1\r\nhost: localhost\r\n\r\n";
-    // Within its time a connection is used again and again.
-    let mut kept = open().await;
-    let mut answer = [0_u8; 4096];
-    for _ in 0..4 {
-        tokio::time::sleep(Duration::from_millis(600)).await;
-        kept.write_all(request).await.unwrap();
-        let read = kept.read(&mut answer).await.unwrap();
-        assert!(answer[..read].starts_with(b"HTTP/1.1 200"), "{read}");
-    }
-    // After it, it is closed before anything is sent.
-    let closed = tokio::time::timeout(Duration::from_secs(5), kept.read(&mut answer)).await;
-    assert_eq!(closed.expect("closed").unwrap(), 0);
-    // A request that comes byte by byte does not keep its place.
-    let mut slow = open().await;
-    let began = Clock.now();
-    for byte in request.iter().cycle() {
-        if slow.write_all(&[*byte]).await.is_err() || began.elapsed() > Duration::from_secs(8) {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-    assert!(began.elapsed() < Duration::from_secs(5), "it is ended");
 }

@@ -9,17 +9,25 @@ use ingest_delivery::machine::Input;
 
 use crate::config::pauses::PauseSchedule;
 
-/// An end that moves by more than this was moved by a clock that was set.
-const NOISE_MS: u64 = 2_000;
+/// An end that moves by more than this, as this process counts time, was moved by a clock that was set.
+const NOISE: Duration = Duration::from_secs(2);
 
 /// Watches the time for them.
 #[derive(Debug, Default)]
 pub struct PauseWatch {
     schedule: PauseSchedule,
-    /// The entries that hold, and when they end, as the machine was told.
-    told: BTreeMap<usize, i64>,
-    /// When the entries were last looked at, and until when nothing changes.
-    looked: Option<(i64, i64)>,
+    /// The entries that hold, and when they end, as the machine was told: in its time, which nobody sets.
+    told: BTreeMap<usize, Instant>,
+    looked: Option<Look>,
+}
+
+/// When the entries were last looked at.
+#[derive(Debug, Clone, Copy)]
+struct Look {
+    now: Instant,
+    wall_ms: i64,
+    /// Until when nothing changes.
+    until_ms: i64,
 }
 
 impl PauseWatch {
@@ -33,10 +41,8 @@ impl PauseWatch {
     }
 
     /// What the machine has to be told, if that is news.
-    pub fn news(&mut self, wall_ms: i64) -> Vec<Input> {
-        let known = self
-            .looked
-            .is_some_and(|(at, until)| at <= wall_ms && wall_ms < until);
+    pub fn news(&mut self, now: Instant, wall_ms: i64) -> Vec<Input> {
+        let known = self.looked.is_some_and(|look| look.holds(now, wall_ms));
         if known || self.schedule.windows().is_empty() {
             return Vec::new();
         }
@@ -45,11 +51,13 @@ impl PauseWatch {
             let by = PausedBy::Window(Arc::clone(&window.name));
             let scope = window.scope.clone();
             match (window.ends(wall_ms), self.told.get(&place)) {
-                (Some(end), known) => {
-                    let moved = known.is_none_or(|known| known.abs_diff(end) > NOISE_MS);
-                    if moved {
-                        let left = u64::try_from(end - wall_ms).unwrap_or(0);
-                        let lasts = Some(Duration::from_millis(left));
+                (Some(end_ms), known) => {
+                    let left = Duration::from_millis(u64::try_from(end_ms - wall_ms).unwrap_or(0));
+                    let Some(end) = now.checked_add(left) else {
+                        continue;
+                    };
+                    if known.is_none_or(|known| apart(*known, end) > NOISE) {
+                        let lasts = Some(left);
                         let reason = window.reason.clone();
                         self.told.insert(place, end);
                         news.push(Input::Pause(Pause {
@@ -68,17 +76,36 @@ impl PauseWatch {
                 (None, None) => {}
             }
         }
-        self.looked = Some((wall_ms, self.schedule.unchanged_until(wall_ms)));
+        self.looked = Some(Look {
+            now,
+            wall_ms,
+            until_ms: self.schedule.unchanged_until(wall_ms),
+        });
         news
     }
 
     /// When the entries have to be looked at again.
     #[must_use]
     pub fn next(&self, now: Instant, wall_ms: i64) -> Option<Instant> {
-        let (_, until) = self.looked?;
-        let left = u64::try_from(until - wall_ms).unwrap_or(0);
+        let until_ms = self.looked?.until_ms;
+        let left = u64::try_from(until_ms - wall_ms).unwrap_or(0);
         now.checked_add(Duration::from_millis(left))
     }
+}
+
+// === impl Look ===
+
+impl Look {
+    /// Whether what was seen then still holds: its time is not over, and nobody has set the clock since.
+    fn holds(&self, now: Instant, wall_ms: i64) -> bool {
+        let passed = u64::try_from(wall_ms - self.wall_ms).map(Duration::from_millis);
+        let counted = now.saturating_duration_since(self.now);
+        passed.is_ok_and(|passed| passed.abs_diff(counted) <= NOISE) && wall_ms < self.until_ms
+    }
+}
+
+fn apart(one: Instant, other: Instant) -> Duration {
+    one.max(other) - one.min(other)
 }
 
 #[cfg(test)]
@@ -90,7 +117,13 @@ mod tests {
     use crate::clock::Clock;
     use crate::config::pauses::{PauseWindow, Times};
 
-    const SECOND: i64 = 1_000;
+    fn ms(seconds: u64) -> i64 {
+        i64::try_from(seconds * 1_000).unwrap()
+    }
+
+    fn news_at(watch: &mut PauseWatch, (now, wall_ms): (Instant, i64)) -> Vec<Input> {
+        watch.news(now, wall_ms)
+    }
 
     /// From the 100th to the 200th second.
     fn watch() -> PauseWatch {
@@ -109,21 +142,22 @@ mod tests {
     #[test]
     fn a_pause_is_told_when_it_begins_and_when_it_ends() {
         let now = Clock.now();
+        let at = |seconds| (now + Duration::from_secs(seconds), ms(seconds));
         let mut watch = watch();
-        assert!(watch.news(50 * SECOND).is_empty());
-        let next = watch.next(now, 50 * SECOND);
-        assert_eq!(next, Some(now + Duration::from_secs(50)));
-        let news = watch.news(100 * SECOND);
+        assert!(news_at(&mut watch, at(50)).is_empty());
+        let next = watch.next(at(50).0, ms(50));
+        assert_eq!(next, Some(at(100).0));
+        let news = news_at(&mut watch, at(100));
         let [Input::Pause(pause)] = news.as_slice() else {
             panic!("{news:?}");
         };
         assert_eq!(pause.lasts, Some(Duration::from_secs(100)));
         assert_eq!(pause.by, PausedBy::Window("night".into()));
         assert!(
-            watch.news(150 * SECOND).is_empty(),
+            news_at(&mut watch, at(150)).is_empty(),
             "it is no news any more"
         );
-        let news = watch.news(200 * SECOND);
+        let news = news_at(&mut watch, at(200));
         assert!(
             matches!(news.as_slice(), [Input::Resume { .. }]),
             "{news:?}"
@@ -132,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_worker_that_starts_in_between_is_told_at_once_and_for_what_is_left() {
-        let news = watch().news(190 * SECOND);
+        let news = watch().news(Clock.now(), ms(190));
         let [Input::Pause(pause)] = news.as_slice() else {
             panic!("{news:?}");
         };
@@ -141,20 +175,53 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_set_back_ends_a_pause_that_has_not_begun() {
+        let now = Clock.now();
         let mut watch = watch();
-        assert_eq!(watch.news(150 * SECOND).len(), 1);
-        let news = watch.news(20 * SECOND);
+        assert_eq!(watch.news(now, ms(150)).len(), 1);
+        let news = watch.news(now + Duration::from_secs(1), ms(20));
         assert!(
             matches!(news.as_slice(), [Input::Resume { .. }]),
             "{news:?}"
         );
-        assert_eq!(watch.news(100 * SECOND).len(), 1);
+        let later = now + Duration::from_secs(81);
+        assert_eq!(watch.news(later, ms(100)).len(), 1);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_moves_the_end_of_a_pause() {
+        let now = Clock.now();
+        let mut watch = watch();
+        assert_eq!(watch.news(now, ms(100)).len(), 1);
+        // Ten seconds later it is set back by five, then ahead by thirty: the end comes later, then sooner.
+        for (passed, wall, left) in [(10, 105, 95), (20, 145, 55)] {
+            let now = now + Duration::from_secs(passed);
+            let news = watch.news(now, ms(wall));
+            let [Input::Pause(pause)] = news.as_slice() else {
+                panic!("{news:?}");
+            };
+            assert_eq!(pause.lasts, Some(Duration::from_secs(left)));
+            let second = Duration::from_secs(1);
+            assert!(watch.news(now + second, ms(wall + 2)).is_empty(), "noise");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_runs_a_little_fast_moves_the_end_in_time() {
+        let now = Clock.now();
+        let mut watch = watch();
+        assert_eq!(watch.news(now, ms(100)).len(), 1);
+        let told = (1..90).filter(|second| {
+            let wall_ms = ms(100) + i64::try_from(second * 1_100).unwrap();
+            let news = watch.news(now + Duration::from_secs(*second), wall_ms);
+            matches!(news.as_slice(), [Input::Pause(_)])
+        });
+        assert_eq!(told.count(), 4, "each time that it is two seconds off");
     }
 
     #[test]
     fn without_entries_there_is_never_news() {
         let mut watch = PauseWatch::default();
-        assert!(watch.news(0).is_empty());
+        assert!(watch.news(Clock.now(), 0).is_empty());
         assert_eq!(watch.next(Clock.now(), 0), None);
     }
 }

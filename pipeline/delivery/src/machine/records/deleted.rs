@@ -41,7 +41,7 @@ impl Machine {
     fn is_nobodys(&self, id: OperationId, entry: &Entry) -> bool {
         let history = self.objects.histories.of(id);
         let customer = entry.operation.customer();
-        matches!(entry.wait(), Wait::Customer | Wait::Turn)
+        matches!(entry.wait(), Wait::Customer | Wait::Turn | Wait::Pause)
             && customer.is_some_and(|customer| self.customers.is_missing(customer.first()))
             && !history.begun
             && history.last_write.is_none()

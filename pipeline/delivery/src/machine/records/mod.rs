@@ -10,6 +10,7 @@ mod letters;
 mod suppressed;
 mod weight;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::machine::Machine;
@@ -37,6 +38,7 @@ pub(in crate::machine) type LaneKeys = SmallVec<[LaneKey; 2]>;
 /// An operation on its way into its lane.
 struct Arriving<'a> {
     partition: &'a TopicPartition,
+    route: &'a Arc<str>,
     operation: &'a Operation,
     ages: &'a Ages,
     /// An earlier owner of the partition had begun to write it.
@@ -221,6 +223,7 @@ impl Machine {
         });
         let arriving = Arriving {
             partition,
+            route: &route,
             operation: &operation,
             ages: &ages,
             begun,
@@ -351,6 +354,7 @@ impl Machine {
         let may_merge = waits_unwritten
             && state.partition == *arriving.partition
             && !state.copy
+            && !self.only_route_is_paused(arriving.route, state)
             && history.begun == arriving.begun
             && !(journalled && self.partitions.carried(tail) >= MERGED);
         if !may_merge {
@@ -371,9 +375,9 @@ impl Machine {
                 said::merge((a, &state.ages), (b, arriving.ages))
                     .map(|(identify, ages)| (Operation::Identify(identify), ages))
             }
-            // What waits for something else than its turn would go on waiting for that.
+            // What waits for something else than its turn or the end of a pause would go on waiting for that.
             (Operation::KObject(_), Operation::KObject(b))
-                if b.deletes && !matches!(state.wait(), Wait::Turn | Wait::Write) =>
+                if b.deletes && !matches!(state.wait(), Wait::Turn | Wait::Pause | Wait::Write) =>
             {
                 None
             }

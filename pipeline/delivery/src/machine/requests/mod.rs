@@ -162,7 +162,9 @@ impl Machine {
         let live = traffic == Traffic::Live;
         if self.health.holds.is_held(&Scope::Destination) {
             let probe = live && self.health.holds.passage(now, None) == Passage::Probe;
-            return [probe.then_some(Class::Probe), None, None, None, None];
+            let reads = self.jobs_go_on(now) && self.jobs.due(now, traffic).is_some();
+            let (probe, read) = (probe.then_some(Class::Probe), reads.then_some(Class::Read));
+            return [probe, read, None, None, None];
         }
         let waits = if live {
             let beyond = || self.work.next_turn().is_some() && self.price_beyond(now).is_nothing();
@@ -184,6 +186,11 @@ impl Machine {
             resolves.then_some(Class::Resolve),
             None,
         ]
+    }
+
+    /// Whether jobs are read although the destination is held: it is only paused, and they were begun before.
+    fn jobs_go_on(&self, now: Instant) -> bool {
+        self.health.holds.passage(now, Some(&Family::BulkRead)) == Passage::Free
     }
 
     pub(in crate::machine) fn may_pass(&self, now: Instant, family: &Family) -> bool {
@@ -273,7 +280,8 @@ impl Machine {
         };
         let room = self.has_room(Traffic::Live);
         let awake = !self.partitions.is_membership_in_doubt();
-        let sending = if room && awake && !self.health.holds.is_held(&Scope::Destination) {
+        let held = self.health.holds.is_held(&Scope::Destination);
+        let sending = if room && awake && !held {
             let later = |at: Instant| {
                 if at > stepped {
                     Some(at)
@@ -309,7 +317,13 @@ impl Machine {
                     .filter(|at| *at > stepped),
             ]
         } else {
-            [None; 11]
+            let mut reads = [None; 11];
+            if room && awake && self.jobs_go_on(stepped) {
+                for (place, traffic) in reads.iter_mut().zip([Traffic::Live, Traffic::Backfill]) {
+                    *place = self.jobs.next_due(traffic).filter(|at| *at > stepped);
+                }
+            }
+            reads
         };
         let timer = self.work.next_time();
         let letter = self.partitions.next_letter();
