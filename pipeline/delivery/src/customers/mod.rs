@@ -257,6 +257,9 @@ impl Customers {
 
     /// A search came back without this customer, which is no proof that it does not exist.
     pub(crate) fn not_found(&mut self, now: Instant, customer: &CustomerKey) {
+        if self.is_for_nobody(customer) {
+            return;
+        }
         let Some(wanted) = self.wanted.get(customer) else {
             return;
         };
@@ -369,6 +372,9 @@ impl Customers {
 
     /// Asks about this customer alone, so that the answer is about nobody else.
     pub(crate) fn ask_alone(&mut self, customer: &CustomerKey) {
+        if self.is_for_nobody(customer) {
+            return;
+        }
         if let Some(wanted) = self.wanted.get_mut(customer) {
             wanted.phase = Phase::Alone;
             self.alone.push(wanted.traffic, customer.clone());

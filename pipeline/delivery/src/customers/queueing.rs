@@ -4,12 +4,15 @@ use std::time::Instant;
 
 use super::line::Line;
 use super::{Customers, LOOKS, Phase};
-use ingest_model::operation::{CustomerKey, MissingCustomer};
+use ingest_model::operation::{CustomerKey, CustomerRef, MissingCustomer};
 use ingest_model::record::Traffic;
 
 impl Customers {
     /// Puts a customer into the line for what is known of it.
     pub(super) fn enqueue_look_up(&mut self, now: Instant, customer: CustomerKey) {
+        if self.is_for_nobody(&customer) {
+            return;
+        }
         // An object is read for its customer, and a customer whose id is known for its keys: nothing else tells them.
         if let CustomerKey::Owner(_) | CustomerKey::Id(_) = customer {
             self.enqueue_read(&customer);
@@ -66,7 +69,28 @@ impl Customers {
         }
     }
 
+    /// Nobody waits for the customer any more, so nothing more is asked about it. `true` if so.
+    pub(super) fn is_for_nobody(&mut self, customer: &CustomerKey) -> bool {
+        let wanted = self.wanted.get(customer);
+        let nobody = wanted.is_some_and(|wanted| wanted.waiting.is_empty());
+        if nobody {
+            self.forget(customer);
+        }
+        nobody
+    }
+
+    /// The customer is asked about by these keys from now on: whoever brought others waits no more.
+    pub(crate) fn ask_by(&mut self, customer: &CustomerRef) {
+        if let Some(wanted) = self.wanted.get_mut(customer.first()) {
+            wanted.customer = customer.clone();
+            wanted.next_key = 0;
+        }
+    }
+
     pub(super) fn enqueue_read(&mut self, customer: &CustomerKey) {
+        if self.is_for_nobody(customer) {
+            return;
+        }
         if let CustomerKey::Owner(_) = customer {
             self.enqueue_object(customer);
             return;

@@ -206,3 +206,100 @@ fn customers_whom_an_object_names_are_found_out() {
     assert_eq!(driver.calls(writes).len(), 0);
     driver.run_to_rest();
 }
+
+/// A customer with an address besides its number.
+fn both(number: u64, address: &str) -> CustomerRef {
+    let keys = vec![external(number), email(address)];
+    CustomerRef::new(keys, MissingCustomer::Create).unwrap()
+}
+
+fn pause_all(driver: &mut Driver) {
+    driver.put(Input::Pause(Pause {
+        scope: Scope::Destination,
+        by: PausedBy::Person,
+        lasts: None,
+        reason: None,
+    }));
+}
+
+fn resume_all(driver: &mut Driver) {
+    driver.put(Input::Resume {
+        scope: Scope::Destination,
+        by: None,
+    });
+}
+
+fn said_of(driver: &Driver, text: &str) -> usize {
+    driver
+        .calls(|call| format!("{call:?}").contains(text))
+        .len()
+}
+
+#[test]
+fn an_event_does_not_leave_with_an_identity_that_is_nobodys_on_the_list() {
+    let mut driver = Driver::new(settings(), 1);
+    pause_all(&mut driver);
+    driver.record(0, identify(customer(1)));
+    let mut event = track(1);
+    if let Operation::Track(track) = &mut event.operation {
+        track.customer = both(1, "ida@shop.example");
+    }
+    driver.record(1, event);
+    driver.run(1);
+    driver.put(Input::Suppressed(vec![email("ida@shop.example")]));
+    resume_all(&mut driver);
+    driver.run(120);
+    assert_eq!(said_of(&driver, "ida@"), 0);
+    let settled = driver.settled();
+    assert_eq!(settled.len(), 2);
+    assert_eq!(settled.iter().filter(|one| **one == SKIPPED).count(), 1);
+    driver.run_to_rest();
+}
+
+#[test]
+fn nobody_is_asked_about_again_for_whom_nothing_waits_any_more() {
+    let mut driver = Driver::new(settings(), 1);
+    driver.answer(|call| {
+        let failed = RetryCause::ServerError;
+        Some(match call {
+            Call::SearchCustomers { .. } => CallResult::Searched(Outcome::Retry(failed)),
+            Call::CreateCustomers { .. } => CallResult::Submitted(Outcome::Retry(failed)),
+            Call::Identify { .. } => CallResult::Tracked(Outcome::Retry(failed)),
+            _ => return None,
+        })
+    });
+    driver.record(0, write(owned(object("order", 1), customer(1))));
+    driver.run_for(std::time::Duration::from_millis(20));
+    let asked = driver.calls(|_| true).len();
+    assert_eq!(asked, 1, "the answer is on its way");
+    driver.put(Input::Suppressed(vec![external(1)]));
+    driver.run(600);
+    assert_eq!(driver.settled(), [SKIPPED]);
+    let of = |call: &Call| format!("{call:?}");
+    let calls: Vec<String> = driver.calls(|_| true).into_iter().map(of).collect();
+    assert_eq!(
+        calls.iter().filter(|call| call.contains("u1")).count(),
+        asked,
+        "{calls:?}"
+    );
+    driver.run_to_rest();
+}
+
+#[test]
+fn keys_of_the_list_are_not_sent_for_others_who_wait_for_the_same_customer() {
+    let mut driver = Driver::new(settings(), 1);
+    pause_all(&mut driver);
+    let with_address = both(1, "ida@shop.example");
+    driver.record(0, write(owned(object("order", 1), with_address)));
+    driver.record(1, write(owned(object("order", 2), customer(1))));
+    driver.run(1);
+    driver.put(Input::Suppressed(vec![email("ida@shop.example")]));
+    resume_all(&mut driver);
+    driver.run(120);
+    assert_eq!(said_of(&driver, "ida@"), 0);
+    let settled = driver.settled();
+    assert_eq!(settled.len(), 2, "{settled:?}");
+    assert!(settled.contains(&SKIPPED));
+    assert!(settled.contains(&Settlement::Delivered));
+    driver.run_to_rest();
+}

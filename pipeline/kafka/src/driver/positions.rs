@@ -35,7 +35,7 @@ pub(super) struct Positions {
     /// The offsets below which somebody has decided not to look, in this process.
     decided: BTreeMap<TopicPartition, Offset>,
     /// Since when the log of a partition could not be asked for.
-    unknown: BTreeMap<TopicPartition, Instant>,
+    unknown: BTreeMap<TopicPartition, (Epoch, Instant)>,
     changed: bool,
 }
 
@@ -64,13 +64,15 @@ impl Positions {
             return Judged::Starts;
         };
         let Some(log) = log else {
-            let since = *self.unknown.entry(partition.clone()).or_insert(now);
-            let late = now.saturating_duration_since(since) >= LOG_PATIENCE;
-            return if late {
-                Judged::Starts
-            } else {
-                Judged::AskAgain
-            };
+            let known = self.unknown.get(partition);
+            let since = known.filter(|(of, _)| *of == epoch).map(|(_, at)| *at);
+            let since = since.unwrap_or(now);
+            if now.saturating_duration_since(since) >= LOG_PATIENCE {
+                self.unknown.remove(partition);
+                return Judged::Starts;
+            }
+            self.unknown.insert(partition.clone(), (epoch, since));
+            return Judged::AskAgain;
         };
         self.unknown.remove(partition);
         if committed >= log.from || self.decided.get(partition) == Some(&committed) {
@@ -106,6 +108,7 @@ impl Positions {
     pub(super) fn keep(&mut self, waits: impl Fn(&TopicPartition, Epoch) -> bool) {
         let before = self.waiting.len();
         self.waiting.retain(|one, (epoch, _)| waits(one, *epoch));
+        self.unknown.retain(|one, (epoch, _)| waits(one, *epoch));
         self.changed |= self.waiting.len() != before;
     }
 
@@ -161,13 +164,17 @@ mod tests {
     fn a_log_that_nobody_tells_is_not_waited_for_for_ever() {
         let mut positions = Positions::new(OnLostPosition::Hold);
         let partition = TopicPartition::new("t", 0);
-        let mut judge =
-            |now, log| positions.judge(now, (&partition, Epoch(1)), Some(Offset(3)), log);
+        let mut judge = |now, epoch, log| {
+            positions.judge(now, (&partition, Epoch(epoch)), Some(Offset(3)), log)
+        };
         let now = clock::now();
-        assert_eq!(judge(now, None), Judged::AskAgain);
-        assert_eq!(judge(now + LOG_PATIENCE / 2, None), Judged::AskAgain);
-        assert_eq!(judge(now + LOG_PATIENCE, None), Judged::Starts);
-        assert_eq!(judge(now + LOG_PATIENCE, log(5, 9)), Judged::Waits);
+        assert_eq!(judge(now, 1, None), Judged::AskAgain);
+        assert_eq!(judge(now + LOG_PATIENCE / 2, 1, None), Judged::AskAgain);
+        let late = now + LOG_PATIENCE;
+        assert_eq!(judge(late, 2, None), Judged::AskAgain, "it came back");
+        assert_eq!(judge(late + LOG_PATIENCE, 2, None), Judged::Starts);
+        assert_eq!(judge(late + LOG_PATIENCE, 3, None), Judged::AskAgain);
+        assert_eq!(judge(late + LOG_PATIENCE, 3, log(5, 9)), Judged::Waits);
     }
 
     #[test]

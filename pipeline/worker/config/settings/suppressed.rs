@@ -4,7 +4,7 @@
 //! about a key the last one counts, so a line can be appended for each request, and the file stays a record of them. A list with
 //! a mistake is refused as a whole: whoever reads it goes on with the former one. No message has a value of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::Read as _;
@@ -35,6 +35,34 @@ const KEYS: [KeyField; 4] = [
     ("email", identity::email, CustomerKey::Email),
     ("phone", identity::phone, CustomerKey::Phone),
 ];
+/// The fields of a line as they stand there, also those that are there twice.
+struct Fields(Vec<(String, Json)>);
+
+impl<'de> serde::Deserialize<'de> for Fields {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> serde::de::Visitor<'de> for Object {
+            type Value = Fields;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> Result<Fields, A::Error> {
+                let mut fields = Vec::new();
+                while let Some(field) = map.next_entry()? {
+                    fields.push(field);
+                }
+                Ok(Fields(fields))
+            }
+        }
+        from.deserialize_map(Object)
+    }
+}
+
 /// Fields for people, which are not read.
 const REMARKS: [&str; 2] = ["at", "note"];
 
@@ -203,6 +231,13 @@ impl SuppressedList {
         self.keys.len()
     }
 
+    /// Whether it has a key that the other one does not have.
+    #[must_use]
+    pub fn is_longer_than(&self, other: &Self) -> bool {
+        let theirs: BTreeSet<&CustomerKey> = other.keys().collect();
+        self.keys().any(|key| !theirs.contains(key))
+    }
+
     /// Whether there is nobody on the list.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -227,16 +262,21 @@ impl SuppressedList {
         if text.is_empty() || text.starts_with(b"#") {
             return;
         }
-        let Ok(Json::Object(entry)) = serde_json::from_slice::<Json>(text) else {
+        let Ok(Fields(entry)) = serde_json::from_slice(text) else {
             let way_out =
                 r#"write a line such as {"email": "ida@shop.example"}, or begin it with #"#;
             faults.push(LineFault::of_line(line, "is not a JSON object", way_out));
             return;
         };
         let before = faults.len();
-        let action = match entry.get("action") {
+        let mut named = BTreeSet::new();
+        if !entry.iter().all(|(field, _)| named.insert(field)) {
+            let way_out = "write several values of one field as a list, or a line for each";
+            faults.push(LineFault::of_line(line, "has a field twice", way_out));
+        }
+        let action = match entry.iter().find(|(field, _)| field == "action") {
             None => Some(SuppressAction::Suppress),
-            Some(word) => {
+            Some((_, word)) => {
                 let mut all = SuppressAction::ALL.iter().copied();
                 all.find(|action| word.as_str() == Some(action.as_str()))
             }
@@ -398,6 +438,25 @@ mod tests {
         assert!(!list.has(&[email("max@shop.example")]));
         assert!(!format!("{list:?}").contains("ida"));
         assert!(parsed("").unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_field_that_is_there_twice_is_a_mistake() {
+        let twice = r#"{"email": "ida@shop.example", "email": "max@shop.example"}"#;
+        let told = parsed(twice).unwrap_err().to_string();
+        assert!(told.contains("has a field twice"), "{told}");
+        assert!(!told.contains('@'), "{told}");
+        assert!(parsed(r#"{"email": ["ida@shop.example", "max@shop.example"]}"#).is_ok());
+    }
+
+    #[test]
+    fn a_list_that_lacks_a_key_is_the_shorter_one() {
+        let list = |text| parsed(text).unwrap();
+        let both = list("{\"externalId\": \"a1\"}\n{\"email\": \"i@s.example\"}");
+        let one = list("{\"email\": \"i@s.example\"}");
+        assert!(both.is_longer_than(&one));
+        assert!(!one.is_longer_than(&both));
+        assert!(!both.is_longer_than(&both.clone()));
     }
 
     #[test]

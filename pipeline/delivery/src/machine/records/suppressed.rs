@@ -14,12 +14,29 @@ impl Machine {
     pub(in crate::machine) fn on_suppressed(&mut self, keys: &[CustomerKey]) {
         let customers = &mut self.customers;
         customers.suppressed.replace(keys, &customers.ids);
-        for id in self
+        let all = self
             .work
-            .not_begun(|entry| self.is_suppressed(&entry.operation))
-        {
+            .not_begun(|entry| self.is_suppressed(&entry.operation));
+        for id in all {
+            let customer = self
+                .work
+                .get(id)
+                .and_then(|entry| entry.operation.customer());
+            let first = customer.map(|customer| customer.first().clone());
             self.let_go(id);
             self.finish_skipped(id, SkipReason::Suppressed);
+            if let Some(first) = first {
+                self.ask_by_others(&first);
+            }
+        }
+    }
+
+    /// Others may wait for the customer that an operation brought keys of: those keys are not sent for them.
+    fn ask_by_others(&mut self, first: &CustomerKey) {
+        let others = self.customers.waiting_for(first).first();
+        let other = others.and_then(|id| self.work.get(*id)?.operation.customer());
+        if let Some(customer) = other {
+            self.customers.ask_by(customer);
         }
     }
 

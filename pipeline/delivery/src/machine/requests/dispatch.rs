@@ -164,6 +164,7 @@ impl Machine {
             && self.work.may_fuse(id, second_id)
             && !self.is_repeat(second_id)
             && !self.is_paused(second)
+            && !self.is_suppressed(&second.operation)
             && self.may_ride(second_id, &second.partition);
         fits.then_some(second_id)
     }
