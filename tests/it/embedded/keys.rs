@@ -3,47 +3,30 @@
 use std::path::Path;
 use std::time::Duration;
 
-use ingest_kafka::embedded::EmbeddedBroker;
-use ingest_kafka::{OutgoingRecord, RecordProducer};
-use ingest_model::record::Topic;
-use kustomer_sim::server::Server;
+use ingest_kafka::RecordProducer;
 use serde_json::{Value, json};
 
-use super::process::{DEAD, EVENTS, Worker, configuration, kustomer, producer};
+use super::process::{Quay, Worker, producer, put_whole, record};
 use super::{PATIENCE, coupon};
 
 /// A worker whose key is in a file, its broker and its Kustomer.
 struct Keyed {
-    _broker: EmbeddedBroker,
+    quay: Quay,
     producer: RecordProducer,
-    kustomer: Server,
     worker: Worker,
-    folder: tempfile::TempDir,
     http: reqwest::Client,
     produced: u64,
 }
 
 impl Keyed {
     async fn start(key: &str) -> Self {
-        let broker = EmbeddedBroker::start(&[(EVENTS, 2), (DEAD, 1)]).unwrap();
-        let producer = producer(&broker);
-        let kustomer = kustomer().await;
-        let folder = tempfile::tempdir().unwrap();
-        let file = configuration(
-            folder.path(),
-            broker.bootstrap_servers(),
-            &kustomer.url(),
-            "",
-        );
-        let yaml = std::fs::read_to_string(&file).unwrap();
-        std::fs::write(&file, yaml.replace("{ env: QUAY_TOKEN }", "{ file: key }")).unwrap();
-        put_key(folder.path(), key);
+        let quay = Quay::start(2, "").await;
+        quay.edit(|yaml| yaml.replace("{ env: QUAY_TOKEN }", "{ file: key }"));
+        put_key(quay.folder.path(), key);
         Self {
-            _broker: broker,
-            producer,
-            kustomer,
-            worker: Worker::start(&file),
-            folder,
+            producer: producer(&quay.broker),
+            worker: Worker::start(&quay.file),
+            quay,
             http: reqwest::Client::builder()
                 .timeout(PATIENCE)
                 .build()
@@ -55,21 +38,14 @@ impl Keyed {
     /// Events of as many customers.
     async fn put(&mut self, events: u64) {
         for n in self.produced..self.produced + events {
-            let record = OutgoingRecord {
-                topic: Topic::new(EVENTS),
-                partition: None,
-                key: Some(format!("u{n}").into()),
-                value: Some(coupon(n, 1).into()),
-                headers: Vec::new(),
-                timestamp_ms: None,
-            };
+            let record = record(format!("u{n}"), coupon(n, 1));
             self.producer.send(&record).await.unwrap();
         }
         self.produced += events;
     }
 
     async fn keys(&self, change: Value) {
-        let url = format!("{}/_sim/keys", self.kustomer.url());
+        let url = format!("{}/_sim/keys", self.quay.kustomer.url());
         let body = change.to_string();
         let answer = self.http.post(url).body(body).send().await.unwrap();
         assert_eq!(answer.status().as_u16(), 200);
@@ -106,12 +82,12 @@ impl Keyed {
     /// Waits until Kustomer has every event, and checks that it has each once.
     async fn delivered(&self) {
         let waited = tokio::time::timeout(PATIENCE, async {
-            while self.kustomer.account().accepted.tracking < self.produced {
+            while self.quay.kustomer.account().accepted.tracking < self.produced {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         });
         let late = waited.await.is_err();
-        let account = self.kustomer.account();
+        let account = self.quay.kustomer.account();
         assert!(!late, "{account:#?}");
         assert_eq!(account.accepted.tracking, self.produced);
         assert_eq!(account.repeated.tracking, 0);
@@ -127,9 +103,7 @@ impl Keyed {
 
 /// Puts a key into its file, as a whole.
 fn put_key(folder: &Path, key: &str) {
-    let (draft, file) = (folder.join("key.new"), folder.join("key"));
-    std::fs::write(&draft, format!("{key}\n")).unwrap();
-    std::fs::rename(draft, file).unwrap();
+    put_whole(folder, "key", &format!("{key}\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -141,7 +115,7 @@ async fn two_keys_overlap_and_the_former_one_is_revoked_under_load() {
     .await;
     all.put(200).await;
     all.keys(json!({ "add": ["second-key"] })).await;
-    put_key(all.folder.path(), "second-key");
+    put_key(all.quay.folder.path(), "second-key");
     all.put(200).await;
     let status = all
         .until("the key is replaced", |status| {
@@ -153,7 +127,7 @@ async fn two_keys_overlap_and_the_former_one_is_revoked_under_load() {
     all.keys(json!({ "revoke": ["sim-key"] })).await;
     all.put(200).await;
     all.delivered().await;
-    let refused = all.kustomer.account().requests.by_status;
+    let refused = all.quay.kustomer.account().requests.by_status;
     assert_eq!(refused.get(&401).copied().unwrap_or(0), 0, "{refused:?}");
 }
 
@@ -171,7 +145,7 @@ async fn a_key_revoked_under_load_holds_everything_until_there_is_another_one() 
     })
     .await;
     assert_eq!(all.get("/ready").await.0, 503);
-    put_key(all.folder.path(), "second-key");
+    put_key(all.quay.folder.path(), "second-key");
     all.until("the hold is over", |status| status["holds"] == json!([]))
         .await;
     all.delivered().await;
@@ -193,13 +167,13 @@ async fn a_key_that_is_refused_makes_an_idle_worker_unready_and_a_mistyped_one_c
     assert!(said.contains("the API key is refused"), "{said}");
     assert!(said.contains("kustomer.token"), "{said}");
     assert!(!said.contains("mistyped"), "{said}");
-    put_key(all.folder.path(), "sim-key");
+    put_key(all.quay.folder.path(), "sim-key");
     all.until("the key is accepted", |status| {
         status["key"]["accepted"] == true
     })
     .await;
     for (wrong, why) in [("mistyped", "bad_token"), ("two words", "contains a space")] {
-        put_key(all.folder.path(), wrong);
+        put_key(all.quay.folder.path(), wrong);
         let status = all
             .until("the other key is refused", |status| {
                 status["key"]["problem"]
@@ -209,7 +183,7 @@ async fn a_key_that_is_refused_makes_an_idle_worker_unready_and_a_mistyped_one_c
             .await;
         assert_eq!(status["key"]["accepted"], true, "the former one goes on");
     }
-    std::fs::remove_file(all.folder.path().join("key")).unwrap();
+    std::fs::remove_file(all.quay.folder.path().join("key")).unwrap();
     all.until("the file is missed", |status| {
         status["key"]["problem"]
             .as_str()
@@ -218,7 +192,7 @@ async fn a_key_that_is_refused_makes_an_idle_worker_unready_and_a_mistyped_one_c
     .await;
     all.put(50).await;
     all.delivered().await;
-    put_key(all.folder.path(), "sim-key");
+    put_key(all.quay.folder.path(), "sim-key");
     let status = all
         .until("all is well", |status| {
             status["key"]["problem"] == Value::Null

@@ -3,13 +3,11 @@
 use std::process::Output;
 use std::time::Duration;
 
-use ingest_kafka::embedded::EmbeddedBroker;
-use ingest_kafka::{OutgoingRecord, RecordProducer};
-use ingest_model::record::Topic;
+use ingest_kafka::RecordProducer;
 use kustomer_sim::server::Server;
 use serde_json::Value;
 
-use super::process::{DEAD, EVENTS, Worker, configuration, kustomer, producer, program};
+use super::process::{EVENTS, Quay, Worker, producer, program, record};
 use super::{PATIENCE, coupon, order};
 
 const CUSTOMERS: u64 = 40;
@@ -17,14 +15,7 @@ const CUSTOMERS: u64 = 40;
 async fn put(producer: &RecordProducer, from: u64) {
     for n in from..from + CUSTOMERS {
         for value in [coupon(n, 1), order(n, n, 2)] {
-            let record = OutgoingRecord {
-                topic: Topic::new(EVENTS),
-                partition: None,
-                key: Some(format!("u{n}").into()),
-                value: Some(value.into()),
-                headers: Vec::new(),
-                timestamp_ms: None,
-            };
+            let record = record(format!("u{n}"), value);
             producer.send(&record).await.unwrap();
         }
     }
@@ -91,13 +82,9 @@ async fn shows(worker: &Worker, holds: usize) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn objects_are_paused_by_command_while_events_go_on_and_resumed() {
-    let broker = EmbeddedBroker::start(&[(EVENTS, 2), (DEAD, 1)]).unwrap();
-    let producer = producer(&broker);
-    let kustomer = kustomer().await;
-    let folder = tempfile::tempdir().unwrap();
-    let servers = broker.bootstrap_servers();
-    let file = configuration(folder.path(), servers, &kustomer.url(), "");
-    let worker = Worker::start(&file);
+    let quay = Quay::start(2, "").await;
+    let (producer, kustomer) = (producer(&quay.broker), &quay.kustomer);
+    let worker = Worker::start(&quay.file);
     let orders = ["--destination", "kobject:order"];
     let pause = [
         "pause",
@@ -112,8 +99,8 @@ async fn objects_are_paused_by_command_while_events_go_on_and_resumed() {
     );
     put(&producer, 0).await;
     // Each order is an event for the timeline, too.
-    let events = kustomer_events(&kustomer).await;
-    accepted(&kustomer, events, 0).await;
+    let events = kustomer_events(kustomer).await;
+    accepted(kustomer, events, 0).await;
     let status = shows(&worker, 1).await;
     assert_eq!(status["holds"][0]["cause"], "paused");
     assert_eq!(
@@ -140,7 +127,7 @@ async fn objects_are_paused_by_command_while_events_go_on_and_resumed() {
     }
     let resumed = said(&worker, &["resume", orders[0], orders[1]]).await;
     assert_eq!(resumed, "kobject_write:order goes on\n");
-    accepted(&kustomer, events, CUSTOMERS).await;
+    accepted(kustomer, events, CUSTOMERS).await;
     shows(&worker, 0).await;
 
     // Now the whole topic, which nobody has to resume.
@@ -151,8 +138,8 @@ async fn objects_are_paused_by_command_while_events_go_on_and_resumed() {
     );
     put(&producer, CUSTOMERS).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    accepted(&kustomer, events, CUSTOMERS).await;
-    accepted(&kustomer, 2 * events, 2 * CUSTOMERS).await;
+    accepted(kustomer, events, CUSTOMERS).await;
+    accepted(kustomer, 2 * events, 2 * CUSTOMERS).await;
     assert_eq!(kustomer.account().repeated.tracking, 0);
     assert_eq!(kustomer.account().out_of_order.tracking, 0);
 
@@ -183,32 +170,30 @@ async fn kustomer_events(kustomer: &Server) -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_starts_within_a_planned_pause_is_paused_from_its_first_record_on() {
-    let broker = EmbeddedBroker::start(&[(EVENTS, 2), (DEAD, 1)]).unwrap();
-    let producer = producer(&broker);
-    let kustomer = kustomer().await;
-    let folder = tempfile::tempdir().unwrap();
-    let servers = broker.bootstrap_servers();
-    let file = configuration(folder.path(), servers, &kustomer.url(), "");
+    let quay = Quay::start(2, "").await;
+    let (producer, kustomer) = (producer(&quay.broker), &quay.kustomer);
     put(&producer, 0).await;
     let now = jiff::Timestamp::from_millisecond(kustomer_ingest::clock::Clock.unix_ms()).unwrap();
     let (from, until) = (now - Duration::from_secs(60), now + Duration::from_secs(12));
-    let yaml = std::fs::read_to_string(&file).unwrap();
     let entry = format!(
         "pauses:\n  - {{ name: move, destination: all, from: {from}, until: {until}, reason: the shop moves }}\n"
     );
-    std::fs::write(&file, yaml + &entry).unwrap();
-    let checked = program().args(["check", "--config"]).arg(&file).output();
+    quay.edit(|yaml| yaml + &entry);
+    let checked = program()
+        .args(["check", "--config"])
+        .arg(&quay.file)
+        .output();
     let checked = String::from_utf8(checked.unwrap().stdout).unwrap();
     assert!(checked.contains("pause move: destination, "), "{checked}");
-    let worker = Worker::start(&file);
+    let worker = Worker::start(&quay.file);
     let status = shows(&worker, 1).await;
     let pause = &status["holds"][0]["pause"];
     assert_eq!(pause["window"], "move", "{status:#}");
     assert_eq!(status["holds"][0]["scope"], "destination");
     tokio::time::sleep(Duration::from_secs(4)).await;
     assert_eq!(kustomer.account().accepted.tracking, 0);
-    let events = kustomer_events(&kustomer).await;
-    accepted(&kustomer, events, CUSTOMERS).await;
+    let events = kustomer_events(kustomer).await;
+    accepted(kustomer, events, CUSTOMERS).await;
     let over = kustomer_ingest::clock::Clock.unix_ms();
     assert!(over >= until.as_millisecond(), "not before its time");
     shows(&worker, 0).await;

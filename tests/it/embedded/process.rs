@@ -6,7 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
 
 use ingest_kafka::embedded::EmbeddedBroker;
-use ingest_kafka::{KafkaOptions, KafkaSettings, RecordProducer};
+use ingest_kafka::{KafkaOptions, KafkaSettings, OutgoingRecord, RecordProducer};
+use ingest_model::record::Topic;
 use kustomer_sim::Config;
 use kustomer_sim::server::Server;
 use serde_json::Value;
@@ -35,6 +36,57 @@ pub(super) async fn kustomer() -> Server {
     };
     let started = Server::start(config, "127.0.0.1:0".parse().unwrap());
     started.await.unwrap()
+}
+
+/// A quay's broker, its Kustomer, and a folder with the configuration of a worker between them.
+pub(super) struct Quay {
+    pub(super) broker: EmbeddedBroker,
+    pub(super) kustomer: Server,
+    pub(super) folder: tempfile::TempDir,
+    /// The configuration.
+    pub(super) file: PathBuf,
+}
+
+impl Quay {
+    /// With so many partitions of the input topic, and these further keys of `debug.recording`.
+    pub(super) async fn start(partitions: i32, recording: &str) -> Self {
+        let broker = EmbeddedBroker::start(&[(EVENTS, partitions), (DEAD, 1)]).unwrap();
+        let kustomer = kustomer().await;
+        let folder = tempfile::tempdir().unwrap();
+        let servers = broker.bootstrap_servers();
+        let file = configuration(folder.path(), servers, &kustomer.url(), recording);
+        Self {
+            broker,
+            kustomer,
+            folder,
+            file,
+        }
+    }
+
+    /// Writes something else into the configuration.
+    pub(super) fn edit(&self, change: impl FnOnce(String) -> String) {
+        let yaml = std::fs::read_to_string(&self.file).unwrap();
+        std::fs::write(&self.file, change(yaml)).unwrap();
+    }
+}
+
+/// Puts a file into its place as a whole, as whoever writes it should.
+pub(super) fn put_whole(folder: &Path, name: &str, text: &str) {
+    let draft = folder.join(format!("{name}.new"));
+    std::fs::write(&draft, text).unwrap();
+    std::fs::rename(draft, folder.join(name)).unwrap();
+}
+
+/// A record of [`EVENTS`].
+pub(super) fn record(key: String, value: String) -> OutgoingRecord {
+    OutgoingRecord {
+        topic: Topic::new(EVENTS),
+        partition: None,
+        key: Some(key.into()),
+        value: Some(value.into()),
+        headers: Vec::new(),
+        timestamp_ms: None,
+    }
 }
 
 /// A worker process of this test; it is killed if the test ends early.

@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use ingest_kafka::OutgoingRecord;
 use ingest_kafka::embedded::EmbeddedBroker;
-use ingest_model::record::Topic;
 use serde_json::{Value, json};
 
-use super::process::{DEAD, EVENTS, Worker, configuration, kustomer, producer, program};
+use super::process::{EVENTS, Quay, Worker, producer, program, record};
 use super::{PATIENCE, message};
 
 const RECORDS: u64 = 240;
@@ -36,14 +34,7 @@ async fn produce(broker: &EmbeddedBroker) {
             }
             _ => message(customer, "Coupon Applied", n, &json!({"coupon_id": street, "cart_id": phone})),
         };
-        let record = OutgoingRecord {
-            topic: Topic::new(EVENTS),
-            partition: None,
-            key: Some(format!("{customer}-{email}").into()),
-            value: Some(value.into()),
-            headers: Vec::new(),
-            timestamp_ms: None,
-        };
+        let record = record(format!("{customer}-{email}"), value);
         producer.send(&record).await.unwrap();
     }
 }
@@ -93,17 +84,9 @@ fn replayed(arguments: &[&str]) -> (Option<i32>, String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recording_of_a_whole_process_is_decided_again_and_names_nobody() {
-    let broker = EmbeddedBroker::start(&[(EVENTS, 4), (DEAD, 1)]).unwrap();
-    let kustomer = kustomer().await;
-    let folder = tempfile::tempdir().unwrap();
-    let file = configuration(
-        folder.path(),
-        broker.bootstrap_servers(),
-        &kustomer.url(),
-        "",
-    );
-    produce(&broker).await;
-    let worker = Worker::start(&file);
+    let quay = Quay::start(4, "").await;
+    produce(&quay.broker).await;
+    let worker = Worker::start(&quay.file);
     let client = reqwest::Client::builder().build().unwrap();
     settled(&client, &worker.admin).await;
     let (answer, text) = recorded(&client, &worker.admin).await;
@@ -144,7 +127,7 @@ async fn a_recording_of_a_whole_process_is_decided_again_and_names_nobody() {
     );
 
     // A machine that decides differently is detected.
-    let changed = folder.path().join("changed.jsonl");
+    let changed = quay.folder.path().join("changed.jsonl");
     let slower = text.replacen("\"limit\":3000", "\"limit\":60", 1);
     assert_ne!(slower, text);
     std::fs::write(&changed, slower).unwrap();
@@ -155,18 +138,10 @@ async fn a_recording_of_a_whole_process_is_decided_again_and_names_nobody() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recording_whose_beginning_is_overwritten_says_so() {
-    let broker = EmbeddedBroker::start(&[(EVENTS, 2), (DEAD, 1)]).unwrap();
-    let kustomer = kustomer().await;
-    let folder = tempfile::tempdir().unwrap();
     let few = ", steps: 200, personal_data: true";
-    let file = configuration(
-        folder.path(),
-        broker.bootstrap_servers(),
-        &kustomer.url(),
-        few,
-    );
-    produce(&broker).await;
-    let worker = Worker::start(&file);
+    let quay = Quay::start(2, few).await;
+    produce(&quay.broker).await;
+    let worker = Worker::start(&quay.file);
     let client = reqwest::Client::builder().build().unwrap();
     settled(&client, &worker.admin).await;
     let (answer, text) = recorded(&client, &worker.admin).await;

@@ -3,50 +3,35 @@
 use std::path::Path;
 use std::time::Duration;
 
-use ingest_kafka::embedded::EmbeddedBroker;
-use ingest_kafka::{OutgoingRecord, RecordProducer};
-use ingest_model::record::Topic;
-use kustomer_sim::server::Server;
+use ingest_kafka::RecordProducer;
 use serde_json::{Value, json};
 
-use super::process::{DEAD, EVENTS, Worker, configuration, kustomer, producer, program};
+use super::process::{EVENTS, Quay, Worker, configuration, producer, program, put_whole, record};
 use super::{PATIENCE, coupon, message};
 
 struct Listed {
-    _broker: EmbeddedBroker,
+    quay: Quay,
     producer: RecordProducer,
-    kustomer: Server,
     worker: Worker,
-    folder: tempfile::TempDir,
     http: reqwest::Client,
 }
 
 impl Listed {
     async fn start(list: &str) -> Self {
-        let broker = EmbeddedBroker::start(&[(EVENTS, 2), (DEAD, 1)]).unwrap();
-        let kustomer = kustomer().await;
-        let folder = tempfile::tempdir().unwrap();
-        let file = configuration(
-            folder.path(),
-            broker.bootstrap_servers(),
-            &kustomer.url(),
-            "",
-        );
-        name_list(&file);
+        let quay = Quay::start(2, "").await;
+        quay.edit(|yaml| yaml + LIST);
         let mut absent = program();
-        absent.args(["run", "--config"]).arg(&file);
+        absent.args(["run", "--config"]).arg(&quay.file);
         let absent = absent.env("QUAY_TOKEN", "sim-key").output().unwrap();
         let told = String::from_utf8(absent.stderr).unwrap();
         assert_eq!(absent.status.code(), Some(1), "{told}");
         assert!(told.contains("privacy.suppressed"), "{told}");
         assert!(told.contains("people.ndjson"), "{told}");
-        put(folder.path(), list);
+        put(quay.folder.path(), list);
         Self {
-            producer: producer(&broker),
-            _broker: broker,
-            kustomer,
-            worker: Worker::start(&file),
-            folder,
+            producer: producer(&quay.broker),
+            worker: Worker::start(&quay.file),
+            quay,
             http: reqwest::Client::builder()
                 .timeout(PATIENCE)
                 .no_proxy()
@@ -56,14 +41,7 @@ impl Listed {
     }
 
     async fn send(&self, customer: u64, value: String) {
-        let record = OutgoingRecord {
-            topic: Topic::new(EVENTS),
-            partition: None,
-            key: Some(format!("u{customer}").into()),
-            value: Some(value.into()),
-            headers: Vec::new(),
-            timestamp_ms: None,
-        };
+        let record = record(format!("u{customer}"), value);
         self.producer.send(&record).await.unwrap();
     }
 
@@ -104,24 +82,20 @@ impl Listed {
 
     async fn tracked(&self, events: u64) {
         let waited = tokio::time::timeout(PATIENCE, async {
-            while self.kustomer.account().accepted.tracking < events {
+            while self.quay.kustomer.account().accepted.tracking < events {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         });
-        assert!(waited.await.is_ok(), "{:#?}", self.kustomer.account());
+        assert!(waited.await.is_ok(), "{:#?}", self.quay.kustomer.account());
     }
 }
 
-fn name_list(file: &Path) {
-    let yaml = std::fs::read_to_string(file).unwrap();
-    std::fs::write(file, yaml + "privacy: { suppressed: people.ndjson }\n").unwrap();
-}
+/// What names the list in the configuration.
+const LIST: &str = "privacy: { suppressed: people.ndjson }\n";
 
 /// Puts the list into its file, as a whole.
 fn put(folder: &Path, list: &str) {
-    let (draft, file) = (folder.join("people.new"), folder.join("people.ndjson"));
-    std::fs::write(&draft, list).unwrap();
-    std::fs::rename(draft, file).unwrap();
+    put_whole(folder, "people.ndjson", list);
 }
 
 fn identify(customer: u64) -> String {
@@ -154,7 +128,7 @@ async fn nothing_is_sent_of_suppressed_people_until_the_list_lets_them_go() {
         .until("the list is known", |list| list["keys"] == 2)
         .await;
     assert_eq!(status["suppressed"]["to_delete"], 1);
-    let accepted = all.kustomer.account().accepted;
+    let accepted = all.quay.kustomer.account().accepted;
     assert_eq!((accepted.tracking, accepted.identities), (1, 0));
     assert_eq!(
         (accepted.customers_created, accepted.kobjects_created),
@@ -162,7 +136,10 @@ async fn nothing_is_sent_of_suppressed_people_until_the_list_lets_them_go() {
     );
 
     // Somebody saves a list with a mistake: the former one goes on, and nobody's data is told.
-    put(all.folder.path(), "{\"email\": \"u1 at quay.example\"}\n");
+    put(
+        all.quay.folder.path(),
+        "{\"email\": \"u1 at quay.example\"}\n",
+    );
     let broken = |list: &Value| {
         let told = list["problem"].as_str().unwrap_or_default();
         told.contains("line 1: email: is no e-mail address")
@@ -174,7 +151,7 @@ async fn nothing_is_sent_of_suppressed_people_until_the_list_lets_them_go() {
 
     // One more is suppressed while the worker runs, and the first is let go: what comes from then on is sent, and nothing before.
     let second = "{\"externalId\": \"u2\"}\n{\"externalId\": \"u1\", \"action\": \"unsuppress\"}\n";
-    put(all.folder.path(), &format!("{first}{second}"));
+    put(all.quay.folder.path(), &format!("{first}{second}"));
     let status = all
         .until("the list has changed", |list| list["changed"] == 1)
         .await;
@@ -183,7 +160,7 @@ async fn nothing_is_sent_of_suppressed_people_until_the_list_lets_them_go() {
     all.skipped(6).await;
     all.send(1, coupon(1, 3)).await;
     all.tracked(2).await;
-    let accepted = all.kustomer.account().accepted;
+    let accepted = all.quay.kustomer.account().accepted;
     assert_eq!((accepted.tracking, accepted.identities), (2, 0));
     assert_eq!(
         (accepted.customers_created, accepted.kobjects_created),
@@ -196,7 +173,8 @@ async fn nothing_is_sent_of_suppressed_people_until_the_list_lets_them_go() {
 fn a_list_is_checked_and_explained() {
     let folder = tempfile::tempdir().unwrap();
     let file = configuration(folder.path(), "localhost:1", "http://127.0.0.1:1", "");
-    name_list(&file);
+    let yaml = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, yaml + LIST).unwrap();
     let run = |command: &str, rest: &[&Path]| {
         let output = program()
             .args([command, "--config"])

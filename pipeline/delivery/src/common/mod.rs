@@ -3,5 +3,7 @@
 pub mod retry;
 
 pub(crate) mod generations;
+#[cfg(test)]
+pub(crate) mod instants;
 pub(crate) mod price;
 pub(crate) mod turn;

@@ -140,19 +140,12 @@ pub(crate) mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::common::instants::start;
 
     const PATIENCE: Patience = Patience {
         linger: Duration::from_millis(20),
         max_delay: Duration::from_secs(5),
     };
-
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a test needs some instant to start from"
-    )]
-    fn start() -> Instant {
-        Instant::now()
-    }
 
     /// A request costs so many seconds, and goes on to.
     pub(crate) fn price(now: Instant, seconds: f64) -> Price {

@@ -80,9 +80,10 @@ mod tests {
     use ingest_model::operation::{CustomerRef, MissingCustomer};
     use ingest_model::record::Traffic;
 
-    use super::super::tests::{ALL, much, resolver, start};
+    use super::super::tests::{ALL, much, resolver};
     use super::super::{NotFound, Question};
     use super::*;
+    use crate::common::instants::start;
 
     const ID: OperationId = OperationId(7);
 

@@ -3,14 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a test needs some instant to start from"
-)]
-pub(super) fn start() -> Instant {
-    Instant::now()
-}
+use crate::common::instants::start;
 
 /// Permits lie idle.
 pub(super) fn nothing(now: Instant) -> Price {

@@ -135,7 +135,7 @@ mod tests {
     /// A search may be sent in a minute, and a request costs so many seconds.
     fn at(seconds: f64) -> Later {
         Later {
-            price: price(crate::customers::tests::start(), seconds),
+            price: price(crate::common::instants::start(), seconds),
             search_in: Duration::from_secs(60),
         }
     }

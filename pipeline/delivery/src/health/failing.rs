@@ -89,14 +89,7 @@ mod tests {
     use ingest_model::operation::Klass;
 
     use super::*;
-
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a test needs some instant to start from"
-    )]
-    fn start() -> Instant {
-        Instant::now()
-    }
+    use crate::common::instants::start;
 
     fn at(seconds: u64) -> impl Fn(Instant) -> Instant {
         move |start| start + Duration::from_secs(seconds)

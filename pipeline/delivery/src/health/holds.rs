@@ -392,15 +392,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::common::instants::start;
     use crate::seam::hold::{Pause, PausedBy};
-
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a test needs some instant to start from"
-    )]
-    fn start() -> Instant {
-        Instant::now()
-    }
 
     fn holds() -> Holds {
         let seconds = Duration::from_secs;

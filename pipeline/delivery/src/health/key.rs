@@ -78,16 +78,9 @@ impl KeyHealth {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::common::instants::start;
 
     const MINUTE: Duration = Duration::from_secs(60);
-
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a test needs some instant to start from"
-    )]
-    fn start() -> Instant {
-        Instant::now()
-    }
 
     #[test]
     fn a_role_is_missing_for_certain_when_the_key_was_taken_in_between() {

@@ -168,14 +168,7 @@ mod tests {
     use ingest_model::operation::Klass;
 
     use super::*;
-
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a test needs some instant to start from"
-    )]
-    fn start() -> Instant {
-        Instant::now()
-    }
+    use crate::common::instants::start;
 
     fn orders() -> Family {
         Family::KObjectWrite(Klass("order".into()))

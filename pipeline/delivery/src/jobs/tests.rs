@@ -1,6 +1,7 @@
 //! When jobs are read, and what leads them on.
 
 use super::*;
+use crate::common::instants::start;
 use ingest_model::operation::Klass;
 
 const TIMING: JobTiming = JobTiming {
@@ -9,14 +10,6 @@ const TIMING: JobTiming = JobTiming {
     give_up: Duration::from_secs(900),
     time_scale: 1.0,
 };
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a test needs some instant to start from"
-)]
-fn start() -> Instant {
-    Instant::now()
-}
 
 fn ticket() -> JobTicket {
     JobTicket {

@@ -220,16 +220,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::common::instants::start;
 
     const MINUTE: Duration = Duration::from_secs(60);
-
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a test needs some instant to start from"
-    )]
-    fn start() -> Instant {
-        Instant::now()
-    }
 
     proptest! {
         /// However they come and go, no minute has more of a customer's creates than are allowed, wherever between its place and

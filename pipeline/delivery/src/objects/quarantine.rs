@@ -142,14 +142,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a test needs some instant to start from"
-    )]
-    fn start() -> Instant {
-        Instant::now()
-    }
+    use crate::common::instants::start;
 
     fn order() -> Klass {
         Klass(Arc::from("order"))

@@ -117,6 +117,7 @@ impl Sessions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::common::instants::start as begin;
     use ingest_model::known::Revision;
     use ingest_model::operation::Version;
     use ingest_model::repeat::Changes;
@@ -136,14 +137,6 @@ mod tests {
             changes: Changes::default(),
             company: ingest_model::known::Affiliation::default(),
         }
-    }
-
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a test needs some instant to start from"
-    )]
-    fn begin() -> Instant {
-        Instant::now()
     }
 
     #[test]

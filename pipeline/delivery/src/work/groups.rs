@@ -285,6 +285,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::common::instants::start;
     use ingest_model::batch::MAX_ITEMS;
     use ingest_model::operation::Klass;
 
@@ -292,14 +293,6 @@ mod tests {
         linger: Duration::from_millis(50),
         max_delay: Duration::from_secs(5),
     };
-
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a test needs some instant to start from"
-    )]
-    fn start() -> Instant {
-        Instant::now()
-    }
 
     fn key(klass: &str) -> GroupKey {
         GroupKey {

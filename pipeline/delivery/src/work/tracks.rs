@@ -215,16 +215,9 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::common::instants::start;
 
     const TURN: Duration = Duration::from_secs(1);
-
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a test needs some instant to start from"
-    )]
-    fn start() -> Instant {
-        Instant::now()
-    }
 
     fn add(queue: &mut TrackQueue, now: Instant, partition: i32, who: Option<&str>, id: u64) {
         let partition = TopicPartition::new("shop.events", partition);

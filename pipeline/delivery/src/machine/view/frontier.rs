@@ -333,6 +333,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::common::instants::start;
     use crate::machine::{MachineSettings, TopicSettings};
     use crate::seam::port::{Effect, Input};
 
@@ -340,14 +341,6 @@ mod tests {
 
     fn partition() -> TopicPartition {
         TopicPartition::new("shop.events", PARTITION)
-    }
-
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a test needs some instant to start from"
-    )]
-    fn start() -> Instant {
-        Instant::now()
     }
 
     /// A machine with one event, which waits for a permit because the quota is one request a minute.

@@ -154,19 +154,12 @@ impl Budget {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::common::instants::start;
 
     const ONE: Charge = Charge {
         records: 1,
         bytes: 10,
     };
-
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a test needs some instant to start from"
-    )]
-    fn start() -> Instant {
-        Instant::now()
-    }
 
     #[test]
     fn the_gate_closes_at_the_cap_and_opens_at_half() {

@@ -104,7 +104,7 @@ impl ServerClock {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sending::fleet::tests::start;
+    use crate::common::instants::start;
 
     #[test]
     fn the_bounds_close_in_on_the_time_and_keep_it_between_them() {

@@ -68,7 +68,7 @@ impl Demand {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sending::fleet::tests::start;
+    use crate::common::instants::start;
 
     fn load(sent: u64, queued: f64) -> Load {
         Load {

@@ -5,14 +5,7 @@ use proptest::prelude::*;
 use ingest_model::record::Offset;
 
 use super::*;
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a test needs some instant to start from"
-)]
-pub(super) fn start() -> Instant {
-    Instant::now()
-}
+use crate::common::instants::start;
 
 fn partition(number: i32) -> TopicPartition {
     TopicPartition::new("shop.events", number)

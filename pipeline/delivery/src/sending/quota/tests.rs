@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::common::instants::start;
 
 fn settings(limit: u32, share: f64, reserve: u32) -> QuotaSettings {
     let minute = Duration::from_secs(60);
@@ -19,14 +20,6 @@ fn owner(limit: u32, share: f64, reserve: u32, now: Instant) -> Quota {
     let mut quota = Quota::new(settings(limit, share, reserve));
     quota.set_weight(now, 1.0);
     quota
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a test needs some instant to start from"
-)]
-fn start() -> Instant {
-    Instant::now()
 }
 
 fn spend(quota: &mut Quota, from: Instant, span: Duration) -> u32 {

@@ -49,10 +49,6 @@ impl Server {
 }
 
 impl Scene {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a test needs some instant to start from"
-    )]
     fn new(kind: Kind) -> Self {
         let mut window = Window::new(MINUTE);
         window.reported(LIMIT);
@@ -65,7 +61,7 @@ impl Scene {
                 step: 0,
             },
             window,
-            start: Instant::now() + 3 * MINUTE,
+            start: crate::common::instants::start() + 3 * MINUTE,
         }
     }
 
