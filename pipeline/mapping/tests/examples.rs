@@ -15,9 +15,12 @@
     reason = "the place of the samples is no configuration of the worker"
 )]
 
+#[path = "../../../tests/support/examples.rs"]
+mod support;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use ingest_mapping::decode::{Decoder, Format, Limits};
@@ -26,28 +29,9 @@ use ingest_mapping::mapping::{Files, Found, Mapping, fold};
 use ingest_mapping::route::Pipeline;
 use ingest_mapping::testing::shown;
 use ingest_model::outcome::Verdict;
-use ingest_model::record::{Offset, Position, Record, TopicPartition};
 use serde_json::{Map, Value, json};
 
-/// The time at which the examples reach Kafka and are judged.
-const NOW_MS: i64 = 1_772_611_200_000; // 2026-03-04T08:00:00Z
-
-fn schemas() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas")
-}
-
-fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
-    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    files.retain(|path| path.extension().is_some_and(|found| found == extension));
-    files.sort();
-    assert!(!files.is_empty(), "no .{extension} in {}", folder.display());
-    files
-}
-
-fn stem(path: &Path) -> String {
-    path.file_stem().unwrap().to_string_lossy().into_owned()
-}
+use self::support::{NOW_MS, files, record, schemas, stem};
 
 fn mapping(path: &Path) -> Mapping {
     let text = fs::read_to_string(path).unwrap();
@@ -64,22 +48,9 @@ fn mapping(path: &Path) -> Mapping {
     }
 }
 
-fn record(value: Vec<u8>) -> Record {
-    Record {
-        position: Position {
-            partition: TopicPartition::new("examples", 0),
-            offset: Offset(7),
-        },
-        key: None,
-        value: Some(value.into()),
-        headers: Vec::new(),
-        timestamp_ms: Some(NOW_MS),
-    }
-}
-
 fn judged(pipeline: &Pipeline, value: Vec<u8>) -> Value {
     let now = jiff::Timestamp::from_millisecond(NOW_MS).unwrap();
-    let (summary, verdict) = pipeline.explain(&record(value), now);
+    let (summary, verdict) = pipeline.explain(&record(value, &[]), now);
     let mut map = Map::new();
     if let Some(event) = summary {
         map.insert("event".into(), json!(event.name));
@@ -186,7 +157,7 @@ fn every_event_of_the_shipped_mappings_has_an_example() {
         let mut names = BTreeSet::new();
         let events = schemas().join("events").join(format.as_str());
         for example in files(&events.join("valid"), "json") {
-            let record = record(fs::read(&example).unwrap());
+            let record = record(fs::read(&example).unwrap(), &[]);
             // what is not meant for Kustomer has no event
             if let Ok(event) = decoder.decode(&record) {
                 names.insert(fold(&event.name));

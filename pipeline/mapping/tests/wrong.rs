@@ -8,33 +8,29 @@
     reason = "the helpers of tests fail like tests"
 )]
 
+#[path = "../../../tests/support/examples.rs"]
+mod support;
+
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use ingest_mapping::decode::{Decoder, Limits};
 use ingest_mapping::mapping::node::Node;
-use ingest_mapping::mapping::{Mapping, fold};
+use ingest_mapping::mapping::{Mapping, RouteInfo, fold};
 use ingest_mapping::route::Pipeline;
 use ingest_model::outcome::Verdict;
-use ingest_model::record::{Header, Offset, Position, Record, TopicPartition};
+use ingest_model::record::Record;
 use serde_json::{Map, Value};
 
-/// The time at which the examples reach Kafka and are judged: that of `examples.rs`.
-const NOW_MS: i64 = 1_772_611_200_000; // 2026-03-04T08:00:00Z
-
-fn schemas() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas")
-}
+use self::support::{NOW_MS, files, record, schemas, stem};
 
 /// The shipped mappings, by name.
 fn mappings() -> Vec<(String, Arc<Mapping>)> {
-    let entries = fs::read_dir(schemas().join("mappings")).unwrap();
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
+    let paths = files(&schemas().join("mappings"), "yaml");
     let compiled = paths.iter().map(|path| {
-        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let name = stem(path);
         let mapping = Mapping::compile(&fs::read_to_string(path).unwrap(), &name).unwrap();
         (name, Arc::new(mapping))
     });
@@ -127,20 +123,11 @@ impl Wrong {
     }
 
     fn record(&self, value: &Value) -> Record {
-        let header = |(name, value): (&String, &Value)| Header {
-            name: name.clone(),
-            value: Some(value.as_str().unwrap().as_bytes().to_vec().into()),
-        };
-        Record {
-            position: Position {
-                partition: TopicPartition::new("examples", 0),
-                offset: Offset(7),
-            },
-            key: None,
-            value: Some(value.to_string().into_bytes().into()),
-            headers: self.headers.iter().map(header).collect(),
-            timestamp_ms: Some(NOW_MS),
-        }
+        let headers = self.headers.iter();
+        let headers: Vec<(&str, &str)> = headers
+            .map(|(name, value)| (name.as_str(), value.as_str().unwrap()))
+            .collect();
+        record(value.to_string().into_bytes(), &headers)
     }
 }
 
@@ -241,19 +228,25 @@ fn every_event_of_the_shipped_mappings_has_examples_of_what_is_wrong_with_it() {
                 faults.extend(fault.map(|fault| format!("{name}: {event}: {wrong:?}: {fault}")));
             }
         }
-        // A skip alone may be what happens to every event of that name.
+        // Without its name it is no event of that name any more.
+        let nameless = Follows::Reject("invalid_envelope".to_owned());
         let shown = table.iter().filter(|(_, rows)| {
             let mut rows = rows.iter();
-            rows.any(|row| !matches!(row.follows, Follows::Skip(_)))
+            rows.any(|row| row.follows != nameless)
         });
         let shown: BTreeSet<String> = shown.map(|(event, _)| fold(event)).collect();
         let routes = mapping.routes();
-        let names = routes.iter().flat_map(|route| route.on.iter());
-        let handled: BTreeSet<String> = names
-            .filter(|name| **name != "*")
-            .map(|name| fold(name))
-            .collect();
-        let without = handled.difference(&shown);
+        let named = |routes: &mut dyn Iterator<Item = &RouteInfo>| -> BTreeSet<String> {
+            let names = routes.flat_map(|route| route.on.iter());
+            names
+                .filter(|name| **name != "*")
+                .map(|name| fold(name))
+                .collect()
+        };
+        let handled = named(&mut routes.iter());
+        // Where an event is only skipped nothing else of it is read.
+        let read = named(&mut routes.iter().filter(|route| route.skip.is_none()));
+        let without = read.difference(&shown);
         faults.extend(
             without.map(|event| format!("{name}: {event} has no example of what is wrong with it")),
         );

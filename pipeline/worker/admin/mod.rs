@@ -285,7 +285,7 @@ async fn resume(
     Extension(access): Extension<Access>,
     body: String,
 ) -> Response {
-    let wanted = PauseBody::read(&body).and_then(|wanted| wanted.scope(&state.pausable));
+    let wanted = PauseBody::read(&body).and_then(|wanted| wanted.resumed(&state.pausable));
     let scope = match wanted {
         Ok(scope) => scope,
         Err(problem) => {

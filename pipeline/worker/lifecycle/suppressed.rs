@@ -110,20 +110,27 @@ impl SuppressedWatch {
         match read {
             Ok(None) => {}
             Ok(Some(list)) if list == self.list => self.problem(None),
-            Ok(Some(list)) if self.list.is_longer_than(&list) && before != mark => {
+            Ok(Some(list)) if self.list.loses_in(&list) && before != mark => {
                 self.shorter = mark;
                 self.mark = None;
+                // Whoever is new is left alone at once.
+                let all = list.and_former(&self.list);
+                if all != self.list {
+                    self.change_to(all).await;
+                }
             }
-            Ok(Some(list)) => {
-                self.take(list).await;
-                self.change(|status| status.changed += 1);
-                tracing::info!(
-                    keys = self.list.len(),
-                    "the list of suppressed people changed"
-                );
-            }
+            Ok(Some(list)) => self.change_to(list).await,
             Err(error) => self.problem(Some(format!("{:#}", anyhow::Error::new(error)))),
         }
+    }
+
+    async fn change_to(&mut self, list: SuppressedList) {
+        self.take(list).await;
+        self.change(|status| status.changed += 1);
+        tracing::info!(
+            keys = self.list.len(),
+            "the list of suppressed people changed"
+        );
     }
 
     /// The list is this one from now on.
@@ -235,8 +242,28 @@ mod tests {
         assert_eq!(heard(), None);
         watch.look().await;
         assert_eq!(heard(), Some(Vec::new()), "it is meant");
+        // One is taken off and another one put on, in a file that changes at every look.
+        std::fs::write(&path, "{\"email\": \"ida@shop.example\"}\n").unwrap();
+        watch.look().await;
+        assert_eq!(heard().map(|keys| keys.len()), Some(1));
+        for n in 2..5 {
+            let other = format!("{{\"externalId\": \"u{n}\"}}\n");
+            std::fs::write(&path, other).unwrap();
+            watch.look().await;
+            assert_eq!(
+                heard().map(|keys| keys.len()),
+                Some(n),
+                "at once, and nobody off"
+            );
+        }
+        watch.look().await;
+        assert_eq!(heard().map(|keys| keys.len()), Some(1), "now it is meant");
+        std::fs::write(&path, "").unwrap();
+        watch.look().await;
+        watch.look().await;
+        assert_eq!(heard(), Some(Vec::new()));
         let status = now(&watch);
-        assert_eq!((status.keys, status.changed, status.problem), (0, 2, None));
+        assert_eq!((status.keys, status.changed, status.problem), (0, 8, None));
         is(0, 0);
     }
 }

@@ -131,16 +131,24 @@ impl Observer {
     /// When unsettled records will be deleted; `before` is what was said last.
     pub(crate) fn outlooks(&self, outlooks: &[Outlook], before: &[Outlook]) {
         self.metrics.outlooks(outlooks, before);
-        for one in outlooks.iter().filter(|one| one.is_urgent()) {
-            let mut of_it = before.iter().filter(|known| known.topic == one.topic);
-            if !of_it.any(Outlook::is_urgent) {
+        for one in outlooks {
+            let known = before.iter().find(|known| known.topic == one.topic);
+            let begins = |is: fn(&Outlook) -> bool| is(one) && !known.is_some_and(is);
+            if begins(Outlook::is_lost_soon) {
+                tracing::error!(
+                    topic = one.topic,
+                    partition = one.partition,
+                    seconds = one.deleted_unsettled_in_seconds,
+                    "records will be deleted before they are delivered: raise the topic's retention, and end what keeps the backlog"
+                );
+            }
+            if begins(Outlook::is_old) {
                 tracing::error!(
                     topic = one.topic,
                     partition = one.partition,
                     oldest_unsettled_seconds = one.oldest_unsettled_seconds,
                     left_seconds = one.left_seconds,
-                    deleted_unsettled_in_seconds = one.deleted_unsettled_in_seconds,
-                    "records will be deleted before they are delivered: raise the topic's retention, or what keeps the backlog"
+                    "the oldest record that is not settled has used three quarters of its time: raise the topic's retention, or end what keeps the backlog"
                 );
             }
         }

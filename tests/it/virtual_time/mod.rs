@@ -27,6 +27,8 @@ mod schedules;
 mod sleep;
 mod state;
 mod strangers;
+#[path = "../../support/examples.rs"]
+mod support;
 mod ties;
 mod workloads;
 #[path = "../../support/world/mod.rs"]

@@ -21,8 +21,8 @@ struct AdminLog(ClientLog);
 /// The configuration of one topic.
 pub(crate) struct TopicConfig(ConfigResource);
 
-/// The configuration of each of these topics, as far as the brokers say it: not if the credentials do not allow the question, and
-/// some brokers never answer it.
+/// The configuration of each of these topics that the credentials may ask about; `None` if there is no answer, and some brokers never
+/// give one.
 ///
 /// # Errors
 /// The client refuses the settings as a whole.
@@ -30,7 +30,7 @@ pub(crate) async fn topic_configs(
     settings: &KafkaSettings,
     topics: &[Topic],
     timeout: Duration,
-) -> Result<Vec<(Topic, TopicConfig)>, StartError> {
+) -> Result<Option<Vec<(Topic, TopicConfig)>>, StartError> {
     let admin =
         AdminClient::from_config_and_context(settings.producer_config(), AdminLog::default())
             .map_err(|error| StartError::Client {
@@ -43,14 +43,14 @@ pub(crate) async fn topic_configs(
     let options = AdminOptions::new().request_timeout(Some(timeout));
     let answered = tokio::time::timeout(timeout, admin.describe_configs(&wanted, &options)).await;
     let Ok(Ok(answers)) = answered else {
-        return Ok(Vec::new());
+        return Ok(None);
     };
     let known = answers.into_iter().filter_map(Result::ok);
     let named = known.filter_map(|resource| match &resource.specifier {
         OwnedResourceSpecifier::Topic(name) => Some((Topic::new(name), TopicConfig(resource))),
         OwnedResourceSpecifier::Group(_) | OwnedResourceSpecifier::Broker(_) => None,
     });
-    Ok(named.collect())
+    Ok(Some(named.collect()))
 }
 
 // === impl TopicConfig ===

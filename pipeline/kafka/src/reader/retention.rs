@@ -18,7 +18,8 @@ pub struct Retention {
     pub bytes: Option<u64>,
 }
 
-/// The retention of each of these topics, as far as the brokers say it: not if the credentials lack `DescribeConfigs`.
+/// The retention of each of these topics for which the credentials have the right `DescribeConfigs`; `None` if the brokers do not
+/// answer.
 ///
 /// # Errors
 /// The client refuses the settings as a whole.
@@ -26,12 +27,14 @@ pub async fn fetch_retention(
     settings: &KafkaSettings,
     topics: &[Topic],
     timeout: Duration,
-) -> Result<BTreeMap<Topic, Retention>, StartError> {
-    let configs = topic_configs(settings, topics, timeout).await?;
+) -> Result<Option<BTreeMap<Topic, Retention>>, StartError> {
+    let Some(configs) = topic_configs(settings, topics, timeout).await? else {
+        return Ok(None);
+    };
     let known = configs
         .iter()
         .filter_map(|(topic, config)| Some((topic.clone(), Retention::of(config)?)));
-    Ok(known.collect())
+    Ok(Some(known.collect()))
 }
 
 // === impl Retention ===

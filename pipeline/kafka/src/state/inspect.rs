@@ -112,6 +112,7 @@ async fn compacted(
 ) -> Result<Option<bool>, ReadError> {
     let configs = topic_configs(settings, std::slice::from_ref(topic), timeout).await?;
     Ok(configs
+        .unwrap_or_default()
         .first()
         .and_then(|(_, config)| config.cleans_by("compact")))
 }

@@ -8,7 +8,7 @@ use ingest_delivery::hold::PausedBy;
 use ingest_delivery::machine::{HoldView, PauseView};
 use ingest_model::outcome::HoldCause;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
 use crate::observe::advice::Places;
@@ -37,7 +37,7 @@ pub struct HoldStatus {
 }
 
 /// What a planned pause has that other holds do not.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PauseStatus {
     /// The name of the entry of `pauses` in the configuration; `null` if a person paused it.
     pub window: Option<String>,
@@ -137,7 +137,9 @@ impl PauseStatus {
     }
 
     /// Until when, by whom and why.
-    pub(in crate::admin) fn in_words(&self) -> String {
+    /// The pause in words: until when, by whom, why.
+    #[must_use]
+    pub fn in_words(&self) -> String {
         let until = self.until.as_deref();
         let until = until.map_or_else(|| "without an end".to_owned(), |at| format!("until {at}"));
         let by = self.window.as_deref();

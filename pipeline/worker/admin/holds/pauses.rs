@@ -7,12 +7,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::config::parse_duration;
-use crate::config::pauses::{Pausable, Wanted};
+use crate::config::pauses::{Pausable, Wanted, reason};
 
 /// The longest pause: one that is longer has no end.
 const LONGEST: Duration = Duration::from_secs(366 * 86_400);
-/// The longest reason, in characters.
-const LONGEST_REASON: usize = 200;
 
 /// The body: exactly one of `topic`, `route` and `destination`; of `until` and `for` at most one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,18 +58,18 @@ impl PauseBody {
         scope.map_err(|(problem, way_out)| format!("{problem}; {way_out}"))
     }
 
+    /// What is to go on: an end or a reason means nothing then.
+    pub(in crate::admin) fn resumed(&self, pausable: &Pausable) -> Result<Scope, String> {
+        if self.until.is_some() || self.lasts.is_some() || self.reason.is_some() {
+            return Err("until, for and reason are for a pause: it ends now".to_owned());
+        }
+        self.scope(pausable)
+    }
+
     /// The pause that is wanted of that, `unix_ms` being the time.
     pub(in crate::admin) fn pause(&self, scope: Scope, unix_ms: i64) -> Result<Pause, String> {
-        let reason = self.reason.as_deref().map(str::trim);
-        let reason = reason.filter(|reason| !reason.is_empty());
-        if reason.is_some_and(|reason| reason.chars().count() > LONGEST_REASON) {
-            return Err(format!(
-                "the reason is longer than {LONGEST_REASON} characters"
-            ));
-        }
-        if reason.is_some_and(|reason| reason.chars().any(char::is_control)) {
-            return Err("the reason has more than one line, or control characters".to_owned());
-        }
+        let reason = reason(self.reason.as_deref().unwrap_or_default());
+        let reason = reason.map_err(|problem| format!("reason: {problem}"))?;
         Ok(Pause {
             scope,
             by: PausedBy::Person,
@@ -162,6 +160,10 @@ mod tests {
             over,
             "2026-12-01T11:00:00Z is over: this worker's clock says 2026-12-01T12:00:00Z"
         );
+        let resumed = |body| PauseBody::read(body).unwrap().resumed(&Pausable::default());
+        let told = resumed(r#"{"destination": "all", "for": "1h"}"#).unwrap_err();
+        assert!(told.contains("are for a pause"), "{told}");
+        assert_eq!(resumed(r#"{"destination": "all"}"#), Ok(Scope::Destination));
         let long = format!(r#", "reason": "{}""#, "x".repeat(201));
         assert!(more(&long).contains("longer than 200"));
         assert!(more(r#", "reason": "a\nb""#).contains("more than one line"));

@@ -18,6 +18,11 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// Records that are kept for less do not survive an outage over a weekend.
 const WEEKEND: Duration = Duration::from_secs(3 * 86_400);
 
+/// Why it is not known how long records are kept, and what to do.
+const WITH_TOKENS: &str = "it is not asked where brokers want tokens, so nobody is warned before records are deleted unread: see to the retention yourself";
+const WITHOUT_RIGHT: &str = "allow DescribeConfigs on the topic for these credentials, or nobody is warned before records are deleted unread";
+const WITHOUT_ANSWER: &str = "the brokers did not answer: ask again";
+
 /// What is known of one topic.
 struct Backlog {
     /// Records after the committed offsets, or in the logs where nothing is committed.
@@ -42,17 +47,23 @@ pub(super) fn findings(
         .iter()
         .map(|one| one.topic.clone())
         .collect();
-    let asks = !client.needs_tokens();
-    let kept = asks.then(|| runtime.block_on(fetch_retention(client, &topics, TIMEOUT)));
-    let kept = kept.and_then(Result::ok).unwrap_or_default();
+    let (kept, unknown) = if client.needs_tokens() {
+        (BTreeMap::new(), WITH_TOKENS)
+    } else {
+        match runtime.block_on(fetch_retention(client, &topics, TIMEOUT)) {
+            Ok(Some(kept)) => (kept, WITHOUT_RIGHT),
+            Ok(None) | Err(_) => (BTreeMap::new(), WITHOUT_ANSWER),
+        }
+    };
     let mut findings = Vec::new();
-    let mut all = 0_u64;
+    let mut behind = Vec::new();
     for topic in &topics {
         match backlog(client, topic) {
             Ok(backlog) => {
-                all = all.saturating_add(backlog.records);
+                let age = kept.get(topic).and_then(|kept| kept.age);
+                behind.push((backlog.records, age));
                 findings.extend(of_topic(
-                    (settings, client),
+                    (settings, unknown),
                     topic,
                     &backlog,
                     kept.get(topic),
@@ -64,7 +75,8 @@ pub(super) fn findings(
             )),
         }
     }
-    findings.extend(takes(settings, all, &kept));
+    let allowance = u64::from(settings.kustomer.quota.allowance());
+    findings.extend(takes(allowance, &behind));
     findings
 }
 
@@ -75,7 +87,7 @@ fn backlog(client: &KafkaSettings, topic: &Topic) -> Result<Backlog, ReadError> 
 }
 
 fn of_topic(
-    (settings, client): (&Settings, &KafkaSettings),
+    (settings, unknown): (&Settings, &str),
     topic: &Topic,
     backlog: &Backlog,
     kept: Option<&Retention>,
@@ -102,7 +114,7 @@ fn of_topic(
                 plural(*gone, "record")
             ),
             if waits {
-                "the worker will hold the topic (lost_position) until somebody decides; or set the group's offsets before it starts"
+                "the worker will not read this partition (hold lost_position) until somebody decides; or set the group's offset before it starts"
             } else {
                 "kafka.on_lost_position says where it goes on"
             },
@@ -121,13 +133,9 @@ fn of_topic(
         ));
     }
     match kept {
-        None if client.needs_tokens() => findings.push(Finding::warning(
-            format!("topic {topic}: nobody will be warned before records are deleted unread"),
-            "how long records are kept is not asked where brokers want tokens: see to the retention yourself",
-        )),
         None => findings.push(Finding::warning(
-            format!("topic {topic}: nobody will be warned before records are deleted unread"),
-            "allow DescribeConfigs on it for these credentials",
+            format!("topic {topic}: how long records are kept is not known"),
+            unknown,
         )),
         Some(Retention { age: Some(age), .. }) if *age < WEEKEND => {
             findings.push(Finding::warning(
@@ -143,11 +151,12 @@ fn of_topic(
     findings
 }
 
-/// Whether the backlog may take longer than its records are kept, if every record takes a request.
-fn takes(settings: &Settings, records: u64, kept: &BTreeMap<Topic, Retention>) -> Option<Finding> {
-    let shortest = kept.values().filter_map(|kept| kept.age).min()?;
-    let allowance = u64::from(settings.kustomer.quota.allowance().max(1));
-    let takes = Duration::from_secs((records / allowance).saturating_mul(60));
+/// Whether the backlog may take longer than its records are kept, if every record takes a request. Only what has records counts.
+fn takes(allowance: u64, behind: &[(u64, Option<Duration>)]) -> Option<Finding> {
+    let records = behind.iter().map(|(records, _)| records).sum::<u64>();
+    let kept = behind.iter().filter(|(records, _)| *records > 0);
+    let shortest = kept.filter_map(|(_, age)| *age).min()?;
+    let takes = Duration::from_secs((records / allowance.max(1)).saturating_mul(60));
     (takes > shortest / 2).then(|| {
         Finding::warning(
             format!(
@@ -232,6 +241,19 @@ mod tests {
         assert_eq!(backlog.lost, [(Partition(1), 30)]);
         assert!(backlog.known);
         assert!(!Backlog::of(&logs, &BTreeMap::new()).known);
+    }
+
+    #[test]
+    fn a_backlog_is_compared_with_the_retention_of_what_has_records() {
+        let (hour, month) = (
+            Some(Duration::from_secs(3_600)),
+            Some(Duration::from_secs(30 * 86_400)),
+        );
+        // 60,000 records at 800 a minute take 75 minutes.
+        assert!(takes(800, &[(60_000, month), (0, hour), (0, None)]).is_none());
+        let told = takes(800, &[(60_000, month), (1, hour)]).unwrap();
+        assert!(told.text.contains("kept for 1h"), "{told:?}");
+        assert!(takes(800, &[(60_000, None)]).is_none());
     }
 
     #[test]

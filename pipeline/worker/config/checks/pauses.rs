@@ -1,11 +1,13 @@
 //! The checks of `pauses`.
 
+use std::sync::Arc;
+
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
 use super::checker::Checker;
-use crate::config::pauses::{Pausable, PauseSchedule, PauseWindow, Times, Wanted};
+use crate::config::pauses::{Pausable, PauseSchedule, PauseWindow, Times, Wanted, reason};
 use crate::config::raw::{At, RawPause, Scalar};
 use crate::config::reserve::{DayTime, Weekly};
 
@@ -51,14 +53,14 @@ impl Checker<'_> {
             self.weekly(raw)
         };
         let reason = match &raw.reason {
-            Some(leaf) => self.reason(leaf).map(Some),
+            Some(leaf) => self.reason(leaf),
             None => Some(None),
         };
         Some(PauseWindow {
             name: name?.into(),
             scope: scope?,
             times: times?,
-            reason: reason?.map(Into::into),
+            reason: reason?,
         })
     }
 
@@ -173,14 +175,15 @@ impl Checker<'_> {
         at
     }
 
-    fn reason(&mut self, leaf: &At<Scalar>) -> Option<String> {
+    fn reason(&mut self, leaf: &At<Scalar>) -> Option<Option<Arc<str>>> {
         let text = self.text(leaf)?;
-        if text.chars().count() > LONGEST.1 || text.chars().any(char::is_control) {
-            let problem = "is longer than a line of 200 characters";
-            self.at(leaf, problem, "say it shorter; it is shown in /status");
-            return None;
+        match reason(&text) {
+            Ok(reason) => Some(reason.map(Arc::from)),
+            Err(problem) => {
+                self.at(leaf, &problem, "say it shorter; it is shown in /status");
+                None
+            }
         }
-        Some(text)
     }
 
     /// A time that comes every week.

@@ -37,6 +37,23 @@ pub enum Wanted<'a> {
 pub type NotKnown = (String, String);
 
 const KOBJECT: &str = "kobject:";
+/// The longest reason, in characters.
+const LONGEST_REASON: usize = 200;
+
+/// The reason of a pause as it is kept: without blanks around it, `None` if nothing is left.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn reason(text: &str) -> Result<Option<&str>, String> {
+    let text = text.trim();
+    if text.chars().count() > LONGEST_REASON {
+        return Err(format!("is longer than {LONGEST_REASON} characters"));
+    }
+    if text.chars().any(char::is_control) {
+        return Err("has more than one line, or control characters".to_owned());
+    }
+    Ok(Some(text).filter(|text| !text.is_empty()))
+}
 
 // === impl Pausable ===
 

@@ -265,15 +265,26 @@ impl Outlook {
         self.deleted_unsettled_in_seconds = seen.deleted_in.map(whole);
     }
 
-    /// Whether somebody should be told now: records go within a day at this pace, or have used three quarters of their time.
+    /// Whether somebody should be told now.
     #[must_use]
     pub fn is_urgent(&self) -> bool {
+        self.is_lost_soon() || self.is_old()
+    }
+
+    /// Records go within a day at this pace.
+    #[must_use]
+    pub fn is_lost_soon(&self) -> bool {
         let soon = |seconds: u64| seconds < SOON.as_secs();
-        let old = match (self.oldest_unsettled_seconds, self.left_seconds) {
+        self.deleted_unsettled_in_seconds.is_some_and(soon)
+    }
+
+    /// The oldest record has used three quarters of its time.
+    #[must_use]
+    pub fn is_old(&self) -> bool {
+        match (self.oldest_unsettled_seconds, self.left_seconds) {
             (Some(age), Some(left)) => age > left.saturating_mul(3),
             (Some(_) | None, None) | (None, Some(_)) => false,
-        };
-        old || self.deleted_unsettled_in_seconds.is_some_and(soon)
+        }
     }
 }
 

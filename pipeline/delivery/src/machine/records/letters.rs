@@ -83,7 +83,8 @@ impl Machine {
         }
     }
 
-    /// Topics with partitions that are not read because their position was lost are held, and no others.
+    /// There is a hold for each topic with partitions that are not read because their position was lost, and for no other. It keeps
+    /// back nothing by itself: those partitions are not assigned.
     pub(in crate::machine) fn on_positions_lost(&mut self, now: Instant, topics: &[Topic]) {
         let held = self.health.holds.iter().map(|(scope, _)| scope.clone());
         let over =

@@ -98,10 +98,6 @@ impl Driver {
         if let Some((code, reason)) = self.consumer.client().fatal_error() {
             self.fatal(fatal_detail(code, &reason));
         } else {
-            if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) {
-                // `auto.offset.reset: error`: the partition is stuck until it is assigned again.
-                self.report(SourceErrorKind::Offsets, error.to_string());
-            }
             // What the client reports about itself has already come through the context, with its reason.
             tracing::debug!(%error, "poll");
         }

@@ -32,7 +32,7 @@ use crate::cli::records::sample::{Sample, Sampled};
 use crate::cli::records::topic::TopicRecords;
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::config::settings::suppressed::{SuppressedFile, SuppressedList};
+use crate::config::settings::suppressed::{SuppressedError, SuppressedList};
 use crate::observe::words::plural;
 
 /// One line of output.
@@ -133,6 +133,24 @@ pub fn run(args: &ExplainArgs, out: &mut Output<'_>) -> Result<CommandExit, Comm
     Ok(CommandExit::Good)
 }
 
+/// The list of suppressed people. It may be only where the worker runs; then nobody is on it here.
+fn suppressed(settings: &Settings) -> Result<SuppressedList, CommandError> {
+    let Some(file) = &settings.suppressed else {
+        return Ok(SuppressedList::default());
+    };
+    match file.read() {
+        Ok(list) => Ok(list),
+        Err(error @ SuppressedError::Unreadable { .. }) => {
+            let told = format!("privacy.suppressed: {error}; what follows is for nobody on it");
+            Output::stderr().line(&told)?;
+            Ok(SuppressedList::default())
+        }
+        Err(error @ SuppressedError::Wrong { .. }) => Err(anyhow::Error::new(error)
+            .context("privacy.suppressed")
+            .into()),
+    }
+}
+
 fn explain(
     settings: &Settings,
     mut sample: Sample,
@@ -141,9 +159,7 @@ fn explain(
     out: &mut Output<'_>,
 ) -> Result<(), CommandError> {
     let registry = settings.schemas().context("schema_registry")?;
-    let suppressed = settings.suppressed.as_ref().map(SuppressedFile::read);
-    let suppressed = suppressed.transpose().context("privacy.suppressed")?;
-    let suppressed = suppressed.unwrap_or_default();
+    let suppressed = suppressed(settings)?;
     let (mut read, mut shown) = (0_u64, 0_u64);
     let from_kafka = sample.is_from_kafka();
     while let Some(Sampled { line, item }) = sample.read()? {

@@ -9,6 +9,7 @@ use hyper::Method;
 use serde_json::Value;
 
 use self::client::{Asked, WorkerArg};
+use crate::admin::status::PauseStatus;
 use crate::cli::exit::{CommandError, CommandExit};
 use crate::cli::output::Output;
 
@@ -108,22 +109,15 @@ fn in_words(hold: &Value) -> String {
     let number = |name: &str| hold.get(name).and_then(Value::as_u64).unwrap_or_default();
     let last = hold.get("last_error").and_then(|last| last.get("words"));
     let last = last.and_then(Value::as_str);
-    let pause = hold.get("pause").filter(|pause| !pause.is_null());
-    if let Some(pause) = pause {
-        let of = |name: &str| pause.get(name).and_then(Value::as_str);
-        let until =
-            of("until").map_or_else(|| "without an end".to_owned(), |at| format!("until {at}"));
-        let by = of("window").map_or_else(
-            || "by hand".to_owned(),
-            |name| format!("by `{name}` of pauses"),
-        );
-        let why = of("reason").map_or_else(String::new, |why| format!(": {why}"));
+    let pause = hold.get("pause").cloned().unwrap_or_default();
+    if let Ok(Some(pause)) = serde_json::from_value::<Option<PauseStatus>>(pause) {
         return format!(
-            "{}  {}  {}, for {} s, {until}, {by}{why}\n    {}",
+            "{}  {}  {}, for {} s, {}\n    {}",
             number("id"),
             text("scope"),
             text("cause"),
             number("for_seconds"),
+            pause.in_words(),
             text("what_to_do"),
         );
     }
