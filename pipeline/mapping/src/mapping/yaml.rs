@@ -160,34 +160,39 @@ fn in_words(told: &str, text: &str, place: Place) -> Option<(Place, String, &'st
     }
 }
 
-/// The last bracket before the line of the place that the text never closes. Brackets within quotes and comments do not count.
+/// The last bracket before the line of the place that the text never closes. Quotes and brackets count where a value begins: behind
+/// a key, a dash, or within another bracket.
 fn open_bracket(text: &str, place: Place) -> Option<(Place, char)> {
     let mut open: Vec<(Place, char)> = Vec::new();
     let mut quote = None;
     for (line, number) in text.lines().zip(1..) {
-        let mut before = ' ';
-        for (sign, column) in line.chars().zip(1..) {
-            let begins = matches!(before, ' ' | '[' | '{' | ',' | '(');
+        let mut signs = line.chars().zip(1..);
+        let (mut last, mut before) = (None, ' ');
+        while let Some((sign, column)) = signs.next() {
+            let begins = match last {
+                None => true,
+                Some(':' | '-') if open.is_empty() => before == ' ',
+                Some(last) => !open.is_empty() && matches!(last, '[' | '{' | ',' | ':'),
+            };
             match (quote, sign) {
+                // an escape, whatever follows
+                (Some('"'), '\\') => _ = signs.next(),
                 (Some(open), sign) if open == sign => quote = None,
                 (Some(_), _) => {}
                 (None, '"' | '\'') if begins => quote = Some(sign),
                 (None, '#') if before == ' ' => break,
-                (None, '[' | '{') if begins || !open.is_empty() => {
-                    open.push((
-                        Place {
-                            line: number,
-                            column,
-                        },
-                        sign,
-                    ));
+                (None, '[' | '{') if begins => {
+                    let place = Place {
+                        line: number,
+                        column,
+                    };
+                    open.push((place, sign));
                 }
-                (None, ']' | '}') => {
-                    open.pop();
-                }
+                (None, ']' | '}') => _ = open.pop(),
                 (None, _) => {}
             }
             before = sign;
+            last = if sign == ' ' { last } else { Some(sign) };
         }
     }
     let mut before = open.into_iter().rev();
@@ -366,6 +371,14 @@ mod tests {
             (
                 "routes:\n  - name: a\n    title: Order: {x\n",
                 "3:17: a second `: ` in one value; an expression that has",
+            ),
+            (
+                "routes:\n  - name: a [b\n    title: Order: x\n",
+                "3:17: a second `: ` in one value",
+            ),
+            (
+                "routes:\n  - name: \"a \\\" [b\"\n    title: Order: x\n",
+                "3:17: a second `: ` in one value",
             ),
             (
                 "routes:\n  - name: \"a\n    on: x\n",
