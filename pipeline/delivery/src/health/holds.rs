@@ -170,6 +170,9 @@ impl Holds {
 
     /// Whether a request of this family may be sent now. Changes nothing.
     pub(crate) fn passage(&self, now: Instant, family: Option<&Family>) -> Passage {
+        if self.is_empty() {
+            return Passage::Free;
+        }
         if let Some(until) = self.pauses.of_requests(family) {
             return Passage::Held(until);
         }
@@ -183,9 +186,6 @@ impl Holds {
     }
 
     fn passage_of_holds(&self, now: Instant, family: Option<&Family>) -> Passage {
-        if self.active.is_empty() {
-            return Passage::Free;
-        }
         let wide = self
             .active
             .get(&Scope::Destination)
@@ -336,7 +336,7 @@ impl Holds {
 
     /// Whether exactly that is on hold or paused.
     pub(crate) fn is_held(&self, scope: &Scope) -> bool {
-        self.cause(scope).is_some()
+        !self.is_empty() && self.cause(scope).is_some()
     }
 
     /// Whether a family is on hold or paused by itself. Mostly nothing is, so the family is made only when it has to be compared.
