@@ -21,4 +21,4 @@ mod values;
 pub use self::outcome::trouble;
 pub use self::remembered::{known, repeat, said};
 pub use self::values::name_id::name_id;
-pub use self::values::{body, decimal, digest, version};
+pub use self::values::{body, decimal, digest, time, version};

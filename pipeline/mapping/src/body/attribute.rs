@@ -16,10 +16,11 @@
 
 use std::borrow::Cow;
 
+use ingest_model::time::rfc3339;
 use serde_json::Number;
 
 use super::{Cuts, Illegal, MAX_TEXT_CHARS, kind_of};
-use crate::decode::{calendar, time};
+use crate::decode::calendar;
 use crate::identity::whole_number;
 use crate::value::Value;
 
@@ -221,7 +222,7 @@ fn instant(text: &str) -> Option<String> {
         return None;
     }
     match text.parse::<jiff::Timestamp>() {
-        Ok(at) => Some(time::rfc3339(at)),
+        Ok(at) => Some(rfc3339(at)),
         Err(_) if text.ends_with('Z') => calendar::text_of(&Value::text(text)),
         Err(_) => None,
     }

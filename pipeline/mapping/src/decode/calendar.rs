@@ -1,9 +1,10 @@
 //! Days, and times after the last instant that the time library has.
 
+use ingest_model::time::rfc3339;
 use jiff::fmt::temporal::Pieces;
 use jiff::{SignedDuration, civil};
 
-use super::time::{parse, rfc3339};
+use super::time::parse;
 use crate::value::Value;
 
 /// A time in the form that the API takes, if the value is one.

@@ -6,4 +6,5 @@ pub mod digest;
 pub(crate) mod keys;
 pub(crate) mod name_id;
 pub(crate) mod party;
+pub mod time;
 pub mod version;

@@ -11,6 +11,7 @@ mod party;
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use ingest_model::time::rfc3339;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -24,7 +25,6 @@ use crate::body::field::{object_id, put};
 use crate::body::key::event_key;
 use crate::body::name::legal_name;
 use crate::body::{Cuts, Illegal, MAX_TEXT_CHARS};
-use crate::decode::time;
 use crate::event::{Event, Notes};
 use crate::value::{Map, Value};
 use ingest_model::operation::{
@@ -317,7 +317,7 @@ impl<'a> Work<'a> {
         let mut meta = self.meta(&rule.bad, &rule.meta)?;
         meta.insert("eventKey", Value::from(event_key.to_string()));
         if let Some(occurred) = occurred {
-            meta.insert("occurredAt", Value::from(time::rfc3339(occurred)));
+            meta.insert("occurredAt", Value::from(rfc3339(occurred)));
         }
         let around = name.len()
             + session_id.as_ref().map_or(0, |s| s.len())

@@ -8,7 +8,7 @@ mod fields;
 mod text;
 
 use std::collections::BTreeSet;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::io;
 use std::sync::Arc;
 
@@ -247,8 +247,14 @@ impl<'o> Writer<'o> {
 
     /// A field with a whole number.
     pub fn whole(&mut self, name: &str, value: i64) {
+        self.number(name, value);
+    }
+
+    /// A field with a number, as it is shown.
+    pub fn number(&mut self, name: &str, value: impl fmt::Display) {
         self.name(name);
-        self.out.push_str(&value.to_string());
+        // a text takes whatever is written
+        _ = write!(self.out, "{value}");
     }
 
     /// A field with a value that is JSON already.
@@ -261,6 +267,36 @@ impl<'o> Writer<'o> {
     pub fn object(&mut self, name: &str, value: &Body) {
         self.name(name);
         self.out.push_str(value.as_str());
+    }
+
+    /// A field with an object whose fields `write` writes.
+    pub fn nested(&mut self, name: &str, write: impl FnOnce(&mut Writer<'_>)) {
+        self.name(name);
+        self.inner(write);
+    }
+
+    /// A field with a list of objects, of each of which `write` writes the fields.
+    pub fn objects<T>(
+        &mut self,
+        name: &str,
+        of: impl IntoIterator<Item = T>,
+        write: impl Fn(&mut Writer<'_>, T),
+    ) {
+        self.name(name);
+        self.out.push('[');
+        for (place, item) in of.into_iter().enumerate() {
+            if place > 0 {
+                self.out.push(',');
+            }
+            self.inner(|writer| write(writer, item));
+        }
+        self.out.push(']');
+    }
+
+    fn inner(&mut self, write: impl FnOnce(&mut Writer<'_>)) {
+        let mut writer = Writer::begin(self.out);
+        write(&mut writer);
+        writer.end();
     }
 
     /// All fields of a body.

@@ -1,5 +1,6 @@
 //! The title of a digest: texts with numbers of the session in them.
 
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use super::amount::Amount;
@@ -36,40 +37,60 @@ impl Title {
     ) -> String {
         let number = |piece: &Piece| match piece {
             Piece::Text(_) => None,
-            Piece::Count => Some((count.to_string(), count == 0)),
-            Piece::CountOf(name) => {
-                let count = count_of(name);
-                Some((count.to_string(), count == 0))
-            }
-            Piece::Sum(name) => {
-                let sum = sum(name);
-                Some((sum.to_string(), sum.is_zero()))
-            }
+            Piece::Count => Some(Number::Count(count)),
+            Piece::CountOf(name) => Some(Number::Count(count_of(name))),
+            Piece::Sum(name) => Some(Number::Sum(sum(name))),
         };
-        let parts = self.0.iter().filter_map(|part| said(part, &number));
-        let parts: Vec<String> = parts.collect();
-        let title = if parts.is_empty() {
+        let mut title = String::new();
+        for part in &self.0 {
+            let mut numbers = part.iter().filter_map(number).peekable();
+            if numbers.peek().is_some() && numbers.all(|number| number.is_zero()) {
+                continue;
+            }
+            if !title.is_empty() {
+                title.push_str(", ");
+            }
+            for piece in part {
+                match (piece, number(piece)) {
+                    (Piece::Text(text), _) => title.push_str(text),
+                    // a text takes whatever is written
+                    (_, number) => _ = number.map(|number| write!(title, "{number}")),
+                }
+            }
+        }
+        if title.is_empty() {
             let s = if count == 1 { "" } else { "s" };
-            format!("{count} event{s}")
-        } else {
-            parts.join(", ")
-        };
-        title.chars().take(MAX_CHARS).collect()
+            title = format!("{count} event{s}");
+        }
+        if let Some((end, _)) = title.char_indices().nth(MAX_CHARS) {
+            title.truncate(end);
+        }
+        title
     }
 }
 
-/// What a part says; `number` gives a number, and whether it is zero.
-fn said(part: &[Piece], number: &impl Fn(&Piece) -> Option<(String, bool)>) -> Option<String> {
-    let mut text = String::new();
-    let (mut numbers, mut zeros) = (0, 0);
-    for piece in part {
-        if let Piece::Text(piece) = piece {
-            text.push_str(piece);
-        } else if let Some((shown, zero)) = number(piece) {
-            text.push_str(&shown);
-            numbers += 1;
-            zeros += i32::from(zero);
+/// A number of a session.
+enum Number {
+    Count(u64),
+    Sum(Amount),
+}
+
+// === impl Number ===
+
+impl Number {
+    fn is_zero(&self) -> bool {
+        match self {
+            Self::Count(count) => *count == 0,
+            Self::Sum(sum) => sum.is_zero(),
         }
     }
-    (numbers == 0 || zeros < numbers).then_some(text)
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(count) => count.fmt(f),
+            Self::Sum(sum) => sum.fmt(f),
+        }
+    }
 }

@@ -35,25 +35,33 @@ impl Object {
         klass: u16,
         customer: Option<u32>,
         rev: u64,
-        mut body: Map<String, Value>,
+        body: Map<String, Value>,
     ) -> Self {
-        let external_id = text_of(body.shift_remove("externalId").as_ref());
-        let title = text_of(body.shift_remove("title").as_ref()).unwrap_or_default();
-        let created_at = text_of(body.shift_remove("createdAt").as_ref());
-        body.shift_remove("customer");
-        let mut custom = Map::new();
-        if let Some(Value::Object(given)) = body.shift_remove("custom") {
-            merge(&mut custom, given);
+        let (mut external_id, mut title, mut created_at) = (None, None, None);
+        let (mut custom, mut rest) = (Map::new(), Map::new());
+        for (name, value) in body {
+            match (name.as_str(), value) {
+                ("externalId", value) => external_id = text_of(Some(&value)),
+                ("title", value) => title = text_of(Some(&value)),
+                ("createdAt", value) => created_at = text_of(Some(&value)),
+                ("customer", _) => {}
+                ("custom", Value::Object(given)) => {
+                    custom = given;
+                    custom.retain(|_, value| !value.is_null());
+                }
+                ("custom", _) => {}
+                (_, value) => drop(rest.insert(name, value)),
+            }
         }
         Self {
             klass,
             live: true,
             customer,
             external_id,
-            title,
+            title: title.unwrap_or_default(),
             custom: packed(&custom),
             version: version_of(&custom).map(Into::into),
-            rest: (!body.is_empty()).then(|| packed(&body)),
+            rest: (!rest.is_empty()).then(|| packed(&rest)),
             created_at: created_at
                 .and_then(|text| SimTime::parse(&text))
                 .unwrap_or(now),

@@ -245,10 +245,9 @@ impl Sim {
         let ids = self.store.ids;
         let id = ids.text(Kind::Job, position);
         let user = ids.text(Kind::User, u32::from(caller.key));
-        let payload = if request.body.is_empty() {
-            "null".into()
-        } else {
-            String::from_utf8_lossy(&request.body)
+        let payload = match str::from_utf8(&request.body) {
+            Ok(body) if !body.is_empty() => body,
+            Ok(_) | Err(_) => "null",
         };
         let (path, _) = split(&request.path_and_query);
         let org = ids.text(Kind::Org, 0);

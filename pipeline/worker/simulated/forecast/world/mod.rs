@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use ingest_delivery::machine::{
     CommitEntry, Effect, Input, LetterId, Machine, MachineSettings, RequestId, StateWriteId,
 };
-use ingest_delivery::port::Metadata;
+use ingest_delivery::port::{Committed, Metadata};
 use ingest_kafka::PartitionStatistics;
 use ingest_model::call::{Call, Reply};
 use ingest_model::operation::CustomerRef;
@@ -228,7 +228,11 @@ impl<'p> World<'p> {
                 let input = Input::Assigned {
                     partition,
                     epoch: Epoch(epoch),
-                    committed: None,
+                    // The start of the log, which can be committed: a replica without records lends from there.
+                    committed: Some(Committed {
+                        offset: Offset(0),
+                        metadata: Metadata::None,
+                    }),
                 };
                 self.step(replica, input);
             }

@@ -10,6 +10,7 @@ use super::amount::Amount;
 use super::events::{Fold, Frame, MAX_NAMES, OTHERS, Small};
 use crate::record::{Offset, TopicPartition};
 use crate::values::body::{Body, Writer};
+use crate::values::time::rfc3339;
 use crate::values::version::{VERSION_ATTRIBUTE, Version};
 
 /// What a session's object has.
@@ -187,8 +188,8 @@ impl Session {
             if let Some(first) = self.first_ms.and_then(shown_time) {
                 writer.text("createdAt", &first);
             }
-            writer.object("custom", &self.custom());
-            writer.object("data", &self.data());
+            writer.nested("custom", |writer| self.custom(writer));
+            writer.nested("data", |writer| self.data(writer));
         })
     }
 
@@ -200,44 +201,36 @@ impl Session {
         )
     }
 
-    fn custom(&self) -> Body {
-        Body::written(FRAME, |writer| {
-            writer.text(VERSION_ATTRIBUTE, &self.version().0);
-            for (name, sum) in &self.sums {
-                writer.json(name, &sum.to_string());
-            }
-        })
+    fn custom(&self, writer: &mut Writer<'_>) {
+        writer.text(VERSION_ATTRIBUTE, &self.version().0);
+        for (name, sum) in &self.sums {
+            writer.number(name, sum);
+        }
     }
 
-    fn data(&self) -> Body {
-        Body::written(self.body_bytes() + FRAME, |writer| {
-            writer.json("count", &self.count.to_string());
-            writer.object(
-                "counts",
-                &object(&self.counts, |writer, name, count| {
-                    writer.json(name, &count.to_string());
-                }),
-            );
-            for (name, at) in [("first", self.first_ms), ("last", self.last_ms)] {
-                if let Some(at) = at.and_then(shown_time) {
-                    writer.text(name, &at);
+    fn data(&self, writer: &mut Writer<'_>) {
+        writer.number("count", self.count);
+        writer.nested("counts", |writer| {
+            for (name, count) in &self.counts {
+                writer.number(name, count);
+            }
+        });
+        for (name, at) in [("first", self.first_ms), ("last", self.last_ms)] {
+            if let Some(at) = at.and_then(shown_time) {
+                writer.text(name, &at);
+            }
+        }
+        if !self.sums.is_empty() {
+            // As texts: a reader of numbers could round them.
+            writer.nested("sums", |writer| {
+                for (name, sum) in &self.sums {
+                    writer.text(name, &sum.to_string());
                 }
-            }
-            if !self.sums.is_empty() {
-                // As texts: a reader of numbers could round them.
-                writer.object(
-                    "sums",
-                    &object(&self.sums, |writer, name, sum| {
-                        writer.text(name, &sum.to_string());
-                    }),
-                );
-            }
-            let kept: Vec<Body> = self.kept.iter().map(Kept::body).collect();
-            let kept: Vec<&str> = kept.iter().map(Body::as_str).collect();
-            writer.json("events", &format!("[{}]", kept.join(",")));
-            let folded: Vec<String> = self.folded.iter().map(shown_offsets).collect();
-            writer.json(OFFSETS, &format!("[{}]", folded.join(",")));
-        })
+            });
+        }
+        writer.objects("events", &self.kept, |writer, kept| kept.fields(writer));
+        let folded: Vec<String> = self.folded.iter().map(shown_offsets).collect();
+        writer.json(OFFSETS, &format!("[{}]", folded.join(",")));
     }
 
     /// The session of an object that shows these fields and has this version; `None` if it does not say which offsets it has.
@@ -304,14 +297,12 @@ impl Fold {
 // === impl Kept ===
 
 impl Kept {
-    fn body(&self) -> Body {
-        Body::written(self.each.size() + AROUND, |writer| {
-            writer.text("event", &self.name);
-            if let Some(at) = self.at_ms.and_then(shown_time) {
-                writer.text("at", &at);
-            }
-            writer.fields(&self.each);
-        })
+    fn fields(&self, writer: &mut Writer<'_>) {
+        writer.text("event", &self.name);
+        if let Some(at) = self.at_ms.and_then(shown_time) {
+            writer.text("at", &at);
+        }
+        writer.fields(&self.each);
     }
 
     fn read(shown: &Value) -> Option<Self> {
@@ -372,17 +363,8 @@ fn read_offsets(shown: &Value) -> Option<(TopicPartition, Folded)> {
     Some((TopicPartition::new(topic.as_str()?, partition), folded))
 }
 
-fn object<V>(map: &BTreeMap<Arc<str>, V>, each: impl Fn(&mut Writer<'_>, &str, &V)) -> Body {
-    Body::written(map.len() * AROUND, |writer| {
-        for (name, value) in map {
-            each(writer, name, value);
-        }
-    })
-}
-
 fn shown_time(ms: i64) -> Option<String> {
-    let time = Timestamp::from_millisecond(ms).ok()?;
-    Some(format!("{time:.3}"))
+    Timestamp::from_millisecond(ms).ok().map(rfc3339)
 }
 
 fn read_time(shown: Option<&Value>) -> Option<i64> {
