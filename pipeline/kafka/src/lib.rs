@@ -45,4 +45,6 @@ pub use port::{
     Statistics,
 };
 pub use producer::{OutgoingRecord, RecordProducer};
-pub use settings::{KafkaOptions, KafkaSettings, OnLostPosition, Prefetch, TOPOLOGY_INTERVAL};
+pub use settings::{
+    KafkaOptions, KafkaSettings, KnownStall, OnLostPosition, Prefetch, TOPOLOGY_INTERVAL,
+};

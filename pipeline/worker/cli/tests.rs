@@ -222,7 +222,11 @@ fn check_kafka(lines: &str) -> (String, CommandExit) {
 #[test]
 fn what_the_consumer_protocol_leaves_to_the_brokers_is_refused_with_the_reason() {
     let consumer = "  properties: { group.protocol: consumer }";
-    assert_eq!(check_kafka(consumer).1, CommandExit::Good);
+    let (text, exit) = check_kafka(consumer);
+    assert_eq!(exit, CommandExit::Good);
+    let stall = "warning: group.protocol: consumer: while replicas come and go";
+    assert_eq!(text.matches(stall).count(), 1, "{text}");
+    assert!(!check_kafka("").0.contains("group.protocol"));
     for (property, value, reason) in [
         (
             "session.timeout.ms",

@@ -25,6 +25,7 @@ pub mod oauth;
 mod options;
 mod refused;
 pub mod security;
+mod stalls;
 #[cfg(test)]
 mod tests;
 
@@ -32,6 +33,7 @@ pub use self::client::TOPOLOGY_INTERVAL;
 use self::options::group_protocol_is_consumer;
 pub use self::options::{KafkaOptions, OnLostPosition, Prefetch};
 use self::security::{Connection, Protocol};
+pub use self::stalls::KnownStall;
 
 /// The longest name that Kafka allows a topic.
 const TOPIC_NAME_MAX: usize = 249;

@@ -156,12 +156,15 @@ fn offline(settings: &Settings) -> Vec<Finding> {
     // A missing file may exist where the worker runs, so the client is tried only if none is missing.
     if missing.is_empty()
         && let Ok(client) = settings.kafka_client()
-        && let Err(error) = check_client(&client)
     {
-        findings.push(Finding::fault(
-            format!("kafka.properties: {error}"),
-            "see librdkafka's list of configuration properties",
-        ));
+        let stalls = client.known_stalls().into_iter();
+        findings.extend(stalls.map(|stall| Finding::warning(stall.problem, stall.way_out)));
+        if let Err(error) = check_client(&client) {
+            findings.push(Finding::fault(
+                format!("kafka.properties: {error}"),
+                "see librdkafka's list of configuration properties",
+            ));
+        }
     }
     findings.extend(missing);
     if let Some(Err(error)) = settings.kafka.instance_id.as_ref().map(PropertyValue::read) {
