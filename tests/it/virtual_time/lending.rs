@@ -12,13 +12,17 @@ const TARGET: u64 = 800;
 const MOST: u64 = TARGET;
 
 fn four(seed: u64) -> World {
+    of(4, seed)
+}
+
+fn of(replicas: usize, seed: u64) -> World {
     let config = Config {
         seed,
         limit: 1_000,
         ..Config::default()
     };
     let mut world = World::new(config, 1_000, 8);
-    for _ in 0..4 {
+    for _ in 0..replicas {
         world.start_replica();
     }
     world
@@ -61,6 +65,33 @@ fn a_backlog_that_stands_on_one_of_four_replicas_uses_the_whole_target() {
         assert!(100 * spent[1] >= 95 * TARGET, "{spent:?}");
         assert!(100 * least >= 98 * TARGET, "{spent:?}");
         assert!(spent.iter().all(|spent| *spent <= MOST), "{spent:?}");
+    }
+}
+
+/// One customer has half of all events, so its replica has most to do; the others have a backlog, too.
+#[test]
+fn a_customer_with_half_of_all_events_leaves_no_window_unused() {
+    for replicas in [2, 3, 4] {
+        let mut world = of(replicas, 11);
+        for n in 0..9_600 {
+            let who = if n % 2 == 0 { 0 } else { 1 + n % 900 };
+            let place = i32::try_from(who % 8).unwrap();
+            world.put(place, make::emit(vec![make::track(who, n, n / 900)]));
+        }
+        for number in 0..8 {
+            world.give(number, usize::try_from(number).unwrap() % replicas);
+        }
+        world.run(Duration::from_secs(300));
+        let account = world.sim.account();
+        assert_eq!(account.refused.get("org_limit"), None);
+        assert!(world.no_invariant_broken());
+        let spent: Vec<u64> = account.windows.iter().map(|one| one.spent).collect();
+        let whole = &spent[1..5];
+        let least = whole.iter().min().copied().unwrap_or_default();
+        assert!(100 * least >= 97 * TARGET, "{replicas} replicas: {spent:?}");
+        assert!(spent.iter().all(|spent| *spent <= MOST), "{spent:?}");
+        assert!(world.run(Duration::from_secs(3_600)));
+        assert_eq!(world.sim.account().accepted.tracking, 9_600);
     }
 }
 
