@@ -62,7 +62,7 @@ fn a_backlog_that_stands_on_one_of_four_replicas_uses_the_whole_target() {
         let whole = &spent[2..spent.len() - 1];
         let least = whole.iter().min().copied().unwrap_or_default();
         assert!(whole.len() >= 7, "{spent:?}");
-        assert!(100 * spent[1] >= 95 * TARGET, "{spent:?}");
+        assert!(100 * spent[1] >= 97 * TARGET, "{spent:?}");
         assert!(100 * least >= 98 * TARGET, "{spent:?}");
         assert!(spent.iter().all(|spent| *spent <= MOST), "{spent:?}");
     }

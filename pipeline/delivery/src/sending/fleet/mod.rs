@@ -32,8 +32,10 @@ use jiff::Timestamp;
 const LEASE: Duration = Duration::from_secs(30);
 /// It is granted anew when less than this is left of it.
 const RENEW: Duration = Duration::from_secs(20);
-/// How often the group is looked at while somebody could use more; else as often as riders are read.
+/// How often the group is looked at while this replica could use more, and while only others could; else as often as riders are
+/// read.
 const TICK: Duration = Duration::from_millis(500);
+const TICK_OF_LENDERS: Duration = Duration::from_millis(250);
 /// How often the riders of others are read, and how often while this replica could use more.
 const READ: Duration = Duration::from_secs(3);
 const READ_IN_NEED: Duration = Duration::from_millis(500);
@@ -48,7 +50,7 @@ const KEEP: f64 = 0.01;
 /// The part of the fleet's target by which a demand has to change before it is said anew.
 const CHANGE: f64 = 0.1;
 /// Hundredths of a partition's guarantee by which a lease has to grow before it is granted anew.
-const STEP: u8 = 3;
+const STEP: u8 = 2;
 
 /// What this replica knows of its group.
 #[derive(Debug)]
@@ -236,10 +238,10 @@ impl Fleet {
     /// Looks at the group.
     pub(crate) fn look(&mut self, now: Instant, holdings: &[Holding], load: &Load) -> Plan {
         self.forget_ended(now);
-        self.next_tick = Some(now + TICK);
         self.spent = load.spent;
         self.demand.note(now, load);
         self.in_need = self.demand.part() > guaranteed(holdings);
+        self.next_tick = Some(now + if self.in_need { TICK } else { READ });
         let mut plan = Plan::default();
         if self.next_read.is_none_or(|at| at <= now) {
             plan.read = true;
@@ -250,8 +252,8 @@ impl Fleet {
         };
         let granted = self.grant(now, from_ms, holdings);
         let lends = self.granted.values().any(|leases| !leases.is_empty());
-        if !self.in_need && !lends && self.wants(now, holdings).is_empty() {
-            self.next_tick = Some(now + READ);
+        if !self.in_need && (lends || !self.wants(now, holdings).is_empty()) {
+            self.next_tick = Some(now + TICK_OF_LENDERS);
         }
         plan.say = granted || self.has_news(now);
         if plan.say {
