@@ -20,9 +20,9 @@ schedules COUNT='1000' FROM='0':
 rules:
     cargo test --workspace --test it -- vocabulary structure
 
-# what mappings make of schemas/events, and the requests that follow, written anew: read the difference before you commit it
+# what mappings make of schemas/events, the page of cards, and the requests that follow, written anew: read the difference before you commit it
 examples:
-    INSTA_UPDATE=always cargo test -p ingest-model -p ingest-mapping -p ingest-delivery --test examples
+    INSTA_UPDATE=always cargo test -p ingest-model -p ingest-mapping -p ingest-delivery --test examples --test presets
     INSTA_UPDATE=always cargo test --test it virtual_time::examples
 
 # every test; those against a real Kafka need a Docker engine

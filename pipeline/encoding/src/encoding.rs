@@ -248,7 +248,7 @@ impl Encoding {
                 None => {
                     let detail =
                         "it does not begin with 0xC3 0x01, as Avro with a fingerprint does";
-                    return Err(Fault::invalid(detail).into());
+                    return Err(Fault::invalid(frame::unread(bytes).unwrap_or(detail)).into());
                 }
             },
             Values::Protobuf(message) => Some(message.json(small(bytes)?, out())?.into()),
@@ -256,7 +256,10 @@ impl Encoding {
                 Some(framed) => Some(registered(&framed, schemas)?),
                 None => match frame::single_object(bytes) {
                     Some(found) => Some(fingerprinted(known, found)?),
-                    None => None,
+                    None => match frame::unread(bytes) {
+                        Some(detail) => return Err(Fault::invalid(detail).into()),
+                        None => None,
+                    },
                 },
             },
         };
@@ -384,16 +387,19 @@ fn marked(bytes: &[u8]) -> Option<Fault> {
             "it begins with 0x00, as values with a schema id do: `encoding: registry` reads them";
         return Some(Fault::invalid(detail));
     }
-    frame::single_object(bytes).map(|_found| {
-        Fault::invalid(
-            "it begins with 0xC3 0x01, as Avro with a fingerprint does: `encoding: avro-single-object` reads it",
-        )
-    })
+    if frame::single_object(bytes).is_some() {
+        let detail = "it begins with 0xC3 0x01, as Avro with a fingerprint does: `encoding: avro-single-object` reads it";
+        return Some(Fault::invalid(detail));
+    }
+    frame::unread(bytes).map(Fault::invalid)
 }
 
 /// What is wrong with a value that should have the id of a schema.
 fn without_frame(bytes: &[u8]) -> Fault {
     let text = bytes.trim_ascii_start();
+    if let Some(detail) = frame::unread(bytes) {
+        return Fault::invalid(detail);
+    }
     Fault::invalid(if text.starts_with(b"{") || text.starts_with(b"[") {
         "it has no schema id, and begins as JSON does: `encoding: auto` reads both"
     } else {

@@ -14,6 +14,8 @@ use crate::fault::Fault;
 
 /// What begins a value of Avro with a fingerprint.
 const SINGLE_OBJECT: &[u8] = &[0xc3, 0x01];
+/// The length of the id in the frame of AWS Glue's registry.
+const GLUE_ID: usize = 16;
 /// Messages nest no deeper than this.
 const MAX_NESTING: usize = 32;
 
@@ -78,6 +80,21 @@ pub(crate) fn single_object(value: &[u8]) -> Option<(u64, &[u8])> {
     let rest = value.strip_prefix(SINGLE_OBJECT)?;
     let (print, content) = rest.split_first_chunk::<8>()?;
     Some((u64::from_le_bytes(*print), content))
+}
+
+/// What a value is that begins as none of the encodings does which a setting reads, and the way out.
+pub(crate) fn unread(value: &[u8]) -> Option<&'static str> {
+    match value {
+        [0x03, 0x00 | 0x05, rest @ ..] if rest.len() >= GLUE_ID => Some(
+            "it begins with 0x03 and a compression byte, as values of AWS Glue's registry do, which are not read: have the producer write JSON, \
+             or Avro without a frame (`encoding: avro`)",
+        ),
+        [b'O', b'b', b'j', 0x01, ..] => Some(
+            "it begins with `Obj` and 0x01: a container file of Avro, which is not read. Have the producer write each record by itself, \
+             as Avro (`encoding: avro`) or JSON",
+        ),
+        _ => None,
+    }
 }
 
 /// The list of message numbers, and what follows it.

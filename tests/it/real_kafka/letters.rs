@@ -304,15 +304,15 @@ fn odd_but_good(setup: &Setup) -> Vec<Case> {
         160
     ]);
     let event = |name: &str, user: &str| json!({"type": "track", "event": name, "messageId": format!("m-{user}"), "userId": user, "properties": {"plan": "a"}});
-    let mut strange = event("Signed Up", "u-strange");
+    let mut strange = event("Signed In", "u-strange");
     strange["properties"] =
         json!({"a b": 1, "a.b": 2, "$a": 3, "": 4, "\u{1f375}": 5, "9": 6, "plan": "x"});
-    let mut blank = event("Signed Up", "u-blank");
+    let mut blank = event("Signed In", "u-blank");
     blank["timestamp"] = json!("2026-01-02 03:04:05");
-    let mut far = event("Signed Up", "u-far");
+    let mut far = event("Signed In", "u-far");
     far["timestamp"] = json!("0001-01-01T00:00:00Z");
     let mut bytes_first = vec![0xef, 0xbb, 0xbf];
-    bytes_first.extend_from_slice(event("Signed Up", "u-bom").to_string().as_bytes());
+    bytes_first.extend_from_slice(event("Signed In", "u-bom").to_string().as_bytes());
     let tombstone = OutgoingRecord {
         value: None,
         ..setup.record("", "")
@@ -365,17 +365,17 @@ fn odd_but_good(setup: &Setup) -> Vec<Case> {
         make("a time in the year 1", &far, Fate::Delivered),
         make(
             "a user of 300 letters",
-            &event("Signed Up", &"u".repeat(300)),
+            &event("Signed In", &"u".repeat(300)),
             Fate::Skipped("dropped"),
         ),
         make(
             "a text in JSON in a text",
-            &json!(event("Signed Up", "u-text").to_string()),
+            &json!(event("Signed In", "u-text").to_string()),
             Fate::Delivered,
         ),
         make(
             "the same message again",
-            &event("Signed Up", "u-blank"),
+            &event("Signed In", "u-blank"),
             Fate::Skipped("repeat"),
         ),
     ]

@@ -49,12 +49,12 @@ enum Effect {
 /// The steps of each customer.
 const STEPS: &[&str] = &[
     "identify",
-    "Signed Up",
+    "Signed In",
     "Kettle Boiled",
     "Product Added",
     "Order Completed",
     "Checkout Started",
-    "Home",
+    "alias",
     "Coupon Applied",
     "Order Updated",
     "Order Completed without an id",
@@ -106,7 +106,7 @@ impl Shop {
         let time = Timestamp::from_millisecond(self.time_ms).unwrap();
         let (kind, name, properties, effect) = match name {
             "identify" => ("identify", name, json!({}), Effect::Identify),
-            "Home" => ("page", name, json!({"path": "/"}), Effect::Skip),
+            "alias" => ("alias", name, json!({}), Effect::Skip),
             "Kettle Boiled" => ("track", name, json!({"sku": "TEA-01"}), Effect::Skip),
             "Order Completed" => {
                 let products =

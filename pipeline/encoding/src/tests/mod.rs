@@ -233,6 +233,34 @@ fn an_expansion_has_a_limit_that_is_named() {
 }
 
 #[test]
+fn what_no_setting_reads_is_named_with_the_way_out() {
+    let glue = [&[3, 5][..], &[7; 16], b"data"].concat();
+    let plain_glue = [&[3, 0][..], &[7; 16]].concat();
+    for (value, name) in [
+        (&glue[..], "AWS Glue"),
+        (&plain_glue, "AWS Glue"),
+        (b"Obj\x01\x04", "container file"),
+    ] {
+        for encoding in [
+            Encoding::default(),
+            Encoding::registry(),
+            Encoding::auto(&[]).unwrap(),
+            Encoding::single_object(&[]).unwrap(),
+        ] {
+            let (reason, detail) = rejected(&encoding, &record(value, &[]), &NoSchemas);
+            assert_eq!(reason, Rejection::InvalidEncoding, "{detail}");
+            assert!(
+                detail.contains(name) && detail.contains("`encoding: avro`"),
+                "{detail}"
+            );
+        }
+    }
+    // a text may begin like that
+    let text = record(b"Object", &[]);
+    assert_eq!(opened(&Encoding::default(), &text, &NoSchemas), text);
+}
+
+#[test]
 fn a_frame_within_a_compressed_value_is_read() {
     let schemas = known(SchemaType::Avro, "\"long\"");
     let value = gzip(b"\0\0\0\0\x01\x0e");

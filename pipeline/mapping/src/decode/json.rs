@@ -144,6 +144,20 @@ pub(super) fn nested<'t>(text: &'t [u8], room: &mut usize) -> Option<Value<'t>> 
     parse_nested(text)
 }
 
+/// The JSON in a text, if the whole text is an object or a list.
+pub(super) fn unescaped(value: Value<'_>) -> Value<'_> {
+    let Value::String(text) = &value else {
+        return value;
+    };
+    if !text.trim_start().starts_with(['{', '[']) {
+        return value;
+    }
+    match nested(text.as_bytes(), &mut { weight::NESTED }) {
+        Some(read) => read.into_owned(),
+        None => value,
+    }
+}
+
 /// Reads a text with its repairs.
 ///
 /// # Errors

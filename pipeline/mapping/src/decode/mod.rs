@@ -80,6 +80,10 @@ impl Decoder {
         named_by: Option<&'t str>,
     ) -> Option<Glance<'t>> {
         let bytes = record.value.as_ref()?;
+        // the field may be around the content, which has another one of that name
+        if matches!(named_by, Some("schema" | "payload")) {
+            return None;
+        }
         if bytes.len() > self.limits.value_bytes {
             return None;
         }

@@ -97,6 +97,7 @@ async fn decimals_and_times_of_every_mode_are_the_same() {
         ("connect", &[(times, "connect"), (decimals, "string")]),
         ("iso", &[(times, "isostring"), (decimals, "double")]),
         ("micro", &[(times, "microseconds")]),
+        ("time-micro", &[(times, "adaptive_time_microseconds")]),
         ("nano", &[(times, "nanoseconds")]),
         (
             "bare",

@@ -4,7 +4,8 @@
 //! as that of the format itself.
 
 use super::super::envelope::{Content, Decoded, Envelope, Limits};
-use super::segment::KINDS;
+use super::connect;
+use super::segment::{KINDS, TRACK};
 use super::{Format, Glance, Reads};
 use crate::event::Event;
 use crate::value::{Map, Value};
@@ -35,10 +36,10 @@ fn content<'t>(record: &'t Record, limits: Limits) -> Result<Content<'t>, Decode
         Some(format) => format,
         None if record.value.is_none() => return Err(Decoded::Skip(SkipReason::Tombstone)),
         None => {
-            let value = super::super::json::value(record, limits)?;
+            let value = connect::value(record, limits)?;
             of_value(&value).ok_or_else(|| {
                 Decoded::mismatch(
-                    "neither headers nor fields show one of the formats that `auto` knows; give the topic its format",
+                    "neither headers nor fields show one of the formats that `auto` knows; give the topic its format: `json` reads any object",
                 )
             })?
         }
@@ -88,7 +89,7 @@ fn of_headers(record: &Record) -> Option<Format> {
     })
 }
 
-/// What every message of Segment or RudderStack has one of; other things have a `type` that is `page` or `group`.
+/// What the libraries of Segment and RudderStack give every message one of; other things have a `type` that is `page` or `group`.
 const SEGMENT: &[&str] = &[
     "messageId",
     "userId",
@@ -155,6 +156,14 @@ fn is_change(fields: &Map<'_>) -> bool {
         && (fields.contains_key("before") || fields.contains_key("after"))
 }
 
+/// A message that no library gave an id: a track with its name, or what the specification has for its kind.
+fn is_message(fields: &Map<'_>) -> bool {
+    let is_object = |name: &str| matches!(fields.get(name), Some(Value::Object(_)));
+    let text = |name: &str| fields.get(name).and_then(Value::as_str);
+    (is_object("properties") || is_object("traits"))
+        && (text("type") != Some(TRACK) || text("event").is_some())
+}
+
 /// The table: fields, and the format that has them.
 fn of_fields(fields: &Map<'_>) -> Option<Format> {
     let has = |name: &str| fields.get(name).is_some_and(|value| !value.is_null());
@@ -165,7 +174,7 @@ fn of_fields(fields: &Map<'_>) -> Option<Format> {
     } else if CLOUDEVENT.iter().all(|name| has(name)) {
         Some(Format::CloudEvents)
     } else if text("type").is_some_and(|kind| KINDS.contains(&kind))
-        && SEGMENT.iter().any(|name| has(name))
+        && (SEGMENT.iter().any(|name| has(name)) || is_message(fields))
     {
         Some(Format::Segment)
     } else if text("object") == Some("event") && inner("data", "object") {
@@ -174,9 +183,9 @@ fn of_fields(fields: &Map<'_>) -> Option<Format> {
         Some(Format::Easypost)
     } else if has("event") && has("msg") {
         Some(Format::Aftership)
-    } else if has("scope") && has("producer") && has("store_id") {
+    } else if text("scope").is_some_and(|scope| scope.starts_with("store/")) && has("producer") {
         Some(Format::Bigcommerce)
-    } else if has("notificationType") && has("resource") && has("projectKey") {
+    } else if has("notificationType") && inner("resource", "typeId") {
         Some(Format::Commercetools)
     } else if text("admin_graphql_api_id").is_some_and(|id| id.starts_with("gid://shopify/")) {
         Some(Format::Shopify)

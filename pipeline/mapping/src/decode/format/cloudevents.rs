@@ -16,6 +16,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::super::envelope::{Content, Decoded, Found, Limits, first_time, found, reference_time};
 use super::super::fields::Fields;
 use super::super::json;
+use super::connect;
 use super::generic::counted;
 use super::{Glance, Reads};
 use crate::event::{More, Notes};
@@ -238,7 +239,7 @@ fn of_bytes(bytes: &[u8], kind: Kind, limits: Limits) -> Result<Value<'_>, Decod
 
 /// Attributes and data of a structured event.
 fn structured(record: &Record, limits: Limits) -> Result<(Map<'_>, Value<'_>), Decoded> {
-    let mut all = match json::value(record, limits)? {
+    let mut all = match connect::value(record, limits)? {
         Value::Object(all) => all,
         Value::Array(_) => {
             return Err(Decoded::mismatch(

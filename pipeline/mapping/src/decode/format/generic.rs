@@ -8,7 +8,8 @@ use super::super::envelope::{
     Content, Decoded, Found, Limits, first_time, found, reference_time, says_something,
 };
 use super::super::fields::Fields;
-use super::super::{json, weight};
+use super::super::json;
+use super::connect;
 use super::{Glance, Reads};
 use crate::event::{More, Notes, Versioned};
 use crate::identity;
@@ -41,7 +42,7 @@ const TIMES: &[&str] = &[
 const DATA: &[&str] = &["data", "payload", "body"];
 
 fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
-    let Value::Object(mut envelope) = json::value(record, limits)? else {
+    let Value::Object(mut envelope) = connect::value(record, limits)? else {
         return Err(Decoded::mismatch("the value is not a JSON object"));
     };
     let data = DATA.iter().find_map(|name| {
@@ -82,7 +83,7 @@ fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
         ..Found::default()
     };
     Ok(Content {
-        value: unescaped(data),
+        value: json::unescaped(data),
         found: Some(Box::new(found)),
         read_by: None,
     })
@@ -92,20 +93,6 @@ fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
 pub(super) fn counted(envelope: &Map<'_>) -> Versioned {
     let sequence = envelope.get("sequence").and_then(identity::plain_text);
     sequence.map_or(Versioned::ByTime, Versioned::By)
-}
-
-/// The JSON in a text, if the whole text is an object or a list.
-pub(super) fn unescaped(value: Value<'_>) -> Value<'_> {
-    let Value::String(text) = &value else {
-        return value;
-    };
-    if !text.trim_start().starts_with(['{', '[']) {
-        return value;
-    }
-    match json::nested(text.as_bytes(), &mut { weight::NESTED }) {
-        Some(read) => read.into_owned(),
-        None => value,
-    }
 }
 
 /// The name alone.

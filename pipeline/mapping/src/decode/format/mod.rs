@@ -5,6 +5,7 @@
 
 mod auto;
 mod cloudevents;
+mod connect;
 mod debezium;
 mod generic;
 mod plain;
@@ -125,7 +126,7 @@ impl FromStr for Format {
 
 /// The whole value of a record as JSON, for formats whose content is all of it.
 fn whole(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
-    super::json::value(record, limits).map(Content::from)
+    connect::value(record, limits).map(Content::from)
 }
 
 #[cfg(test)]

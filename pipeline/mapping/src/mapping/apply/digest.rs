@@ -8,11 +8,12 @@ use smallvec::SmallVec;
 use uuid::Uuid;
 
 use super::super::model::digest::DigestRule;
-use super::super::model::names::{fold, with_folded};
+use super::super::model::names::{EVERY, fold, with_folded};
 use super::Work;
 use super::failure::{Failure, Made, no_customer, refused};
 use crate::body::Illegal;
 use crate::body::key::NAMESPACE;
+use crate::decode::segment::TRACK;
 use crate::value::{Map, Value};
 use ingest_model::body::Body;
 use ingest_model::digest::{Amount, EACH_FIELDS, Fold, MAX_EACH, Small};
@@ -93,6 +94,12 @@ impl<'a> Work<'a> {
 
     /// The event's name as the route spells it.
     fn counted_as(&self, rule: &DigestRule) -> Arc<str> {
+        // A route for all pages counts pages: their names are titles, and too many.
+        let every = self.route.on.iter().any(|name| name == EVERY);
+        let of_kind = |kind: &&str| *kind != TRACK && self.route.types.contains(kind);
+        if let Some(kind) = self.event.kind.filter(|kind| every && of_kind(kind)) {
+            return Arc::from(kind);
+        }
         let spelt = with_folded(&self.event.name, |name| {
             let mut names = rule.names.iter();
             names

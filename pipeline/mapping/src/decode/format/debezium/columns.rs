@@ -8,7 +8,7 @@
 //! | `IsoDate`, `IsoTime` | a date, a time of day without the `Z` |
 //! | `Json` | what is in the text |
 //!
-//! Everything else stays as it is. A time that cannot be (PostgreSQL's `infinity`) is null. What Debezium did not know, because
+//! A struct has values of its own, and is read like a row. Everything else stays as it is. A time that cannot be (PostgreSQL's `infinity`) is null. What Debezium did not know, because
 //! it was stored elsewhere and did not change, is left out.
 
 use std::collections::HashMap;
@@ -61,6 +61,24 @@ pub(super) fn row<'t>(
             return Err(Decoded::invalid(format!("`{at}` is not an object")));
         }
     };
+    let fields = fields_of(fields, columns, room).map_err(|(name, why)| {
+        let name: String = name.chars().take(100).collect();
+        let at = if at.is_empty() {
+            name
+        } else {
+            format!("{at}.{name}")
+        };
+        Decoded::invalid(format!("`{at}` {why}"))
+    })?;
+    Ok(Some(fields))
+}
+
+/// The fields of a row, or of a struct in it, with their values converted. What fails is named with the reason.
+fn fields_of<'t>(
+    fields: Map<'t>,
+    columns: &[Value<'_>],
+    room: &mut usize,
+) -> Result<Map<'t>, (String, &'static str)> {
     let name_of = |column: &'_ Value<'_>, name: &str| {
         column.get("field").and_then(Value::as_str) == Some(name)
     };
@@ -85,28 +103,22 @@ pub(super) fn row<'t>(
         };
         let value = match column {
             None => value,
-            Some(column) => match typed(value, column, room) {
-                Ok(value) => value,
-                Err(why) => {
-                    let name: String = name.chars().take(100).collect();
-                    let at = if at.is_empty() {
-                        name
-                    } else {
-                        format!("{at}.{name}")
-                    };
-                    return Err(Decoded::invalid(format!("`{at}` {why}")));
-                }
-            },
+            Some(column) => {
+                typed(value, column, room).map_err(|why| (name.clone().into_owned(), why))?
+            }
         };
         converted.insert(name, value);
     }
-    Ok(Some(converted))
+    Ok(converted)
 }
 
 /// The bytes of a text in base64.
 pub(super) fn bytes(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(text.trim()).ok()
 }
+
+/// What the names of Connect's own logical types begin with.
+const CONNECT: &str = "org.apache.kafka.connect.data.";
 
 fn is_unavailable(value: &Value<'_>) -> bool {
     match value {
@@ -133,7 +145,20 @@ fn typed<'t>(
             .collect();
         return items.map(Value::Array);
     }
-    let Some(logical) = column.get("name").and_then(Value::as_str) else {
+    let logical = column.get("name").and_then(Value::as_str);
+    let own = |name: &str| name.starts_with("io.debezium.") || name.starts_with(CONNECT);
+    let inner = column.get("fields").and_then(Value::as_array);
+    // a struct of the producer's; Debezium's own are values
+    if let (Value::Object(_), Some(inner)) = (&value, inner)
+        && !logical.is_some_and(own)
+    {
+        let Value::Object(fields) = value else {
+            return Ok(value);
+        };
+        let fields = fields_of(fields, inner, room);
+        return fields.map(Value::Object).map_err(|(_, why)| why);
+    }
+    let Some(logical) = logical else {
         return Ok(value);
     };
     let decimal_of_text = |value: &Value<'_>, scale: Option<i64>| {
@@ -147,8 +172,7 @@ fn typed<'t>(
         }
     };
     let name = logical.rsplit('.').next().unwrap_or(logical);
-    let connect = logical.starts_with("org.apache.kafka.connect.data.");
-    if !connect && !logical.starts_with("io.debezium.") {
+    if !own(logical) {
         return Ok(value);
     }
     match (name, whole) {
@@ -346,6 +370,14 @@ mod tests {
                 json!("2026-01-02T03:04:05+01:00"),
                 own("time.ZonedTimestamp"),
                 json!("2026-01-02T03:04:05+01:00"),
+            ),
+            (
+                json!({"total": "B88=", "by": {"day": 20_455}, "else": 1}),
+                json!({"type": "struct", "name": "shop.Price", "fields": [
+                    {"field": "by", "type": "struct", "fields": [{"field": "day", "name": "io.debezium.time.Date"}]},
+                    {"field": "total", "name": "org.apache.kafka.connect.data.Decimal", "parameters": {"scale": "2"}},
+                ]}),
+                json!({"total": "19.99", "by": {"day": "2026-01-02"}, "else": 1}),
             ),
             (json!("{\"a\":[1]}"), own("data.Json"), json!({"a": [1]})),
             (json!("{"), own("data.Json"), json!("{")),

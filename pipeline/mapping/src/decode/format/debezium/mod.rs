@@ -25,7 +25,6 @@ mod schemas;
 use self::schemas::{Part, Schema};
 use super::super::envelope::{Content, Decoded, Found, Limits, found, reference_time};
 use super::super::{json, time, weight};
-use super::generic::unescaped;
 use super::{Glance, Reads};
 use crate::event::{More, Notes, Versioned};
 use crate::identity;
@@ -107,6 +106,15 @@ fn unwrapped(value: Value<'_>) -> (Option<Schema<'_>>, Value<'_>) {
         | Value::Array(_)
         | Value::Object(_)) => (None, value),
     }
+}
+
+/// A row of Connect's in another format, with its values as its schema says.
+pub(super) fn converted<'t>(
+    row: Value<'t>,
+    schema: Option<&Value<'_>>,
+) -> Result<Value<'t>, Decoded> {
+    let row = columns::row(row, columns::of(schema, None), "", &mut { weight::NESTED })?;
+    Ok(row.map_or(Value::Null, Value::Object))
 }
 
 fn is_change(fields: &Map<'_>) -> bool {
@@ -278,7 +286,7 @@ fn outbox<'t>(record: &'t Record, payload: Value<'t>) -> Content<'t> {
         ..Found::default()
     };
     Content {
-        value: unescaped(payload),
+        value: json::unescaped(payload),
         found: Some(Box::new(found)),
         read_by: None,
     }

@@ -79,6 +79,21 @@ fn a_record_is_read_in_the_format_that_it_shows() {
             Format::Segment,
             "Order Completed",
         ),
+        // no library has seen them
+        (
+            Some(
+                json!({ "type": "track", "event": "Order Completed", "properties": { "order_id": "o" } }),
+            ),
+            &[],
+            Format::Segment,
+            "Order Completed",
+        ),
+        (
+            Some(json!({ "type": "group", "groupId": "g", "traits": { "name": "Acme" } })),
+            &[],
+            Format::Segment,
+            "group",
+        ),
         (Some(stripe.clone()), &[], Format::Stripe, "invoice.paid"),
         (
             Some(json!({ "headers": {}, "body": stripe })),
@@ -142,11 +157,19 @@ fn a_record_is_read_in_the_format_that_it_shows() {
         ),
         (
             Some(
-                json!({ "scope": "store/order/created", "producer": "stores/1", "store_id": "1", "data": { "id": 1 }, "hash": "h", "created_at": 1_772_600_000 }),
+                json!({ "scope": "store/order/created", "producer": "stores/1", "data": { "id": 1 }, "hash": "h", "created_at": 1_772_600_000 }),
             ),
             &[],
             Format::Bigcommerce,
             "store/order/created",
+        ),
+        (
+            Some(
+                json!({ "notificationType": "Message", "id": "m", "type": "OrderCreated", "resource": { "typeId": "order", "id": "o" } }),
+            ),
+            &[],
+            Format::Commercetools,
+            "OrderCreated",
         ),
     ];
     let auto = Decoder::new(Format::Auto, Limits::default());
@@ -188,6 +211,11 @@ fn what_shows_no_format_is_not_guessed() {
         json!({ "detail-type": "Order", "detail": { "id": 1 } }),
         json!({ "body": { "type": "track" }, "headers": {} }),
         json!({ "object": "event" }),
+        json!({ "type": "track", "properties": {} }),
+        json!({ "type": "track", "event": "Order Completed" }),
+        json!({ "type": "page", "title": "Home" }),
+        json!({ "scope": "orders", "producer": "shop" }),
+        json!({ "notificationType": "Message", "resource": "o" }),
         json!({ "op": 1, "after": {} }),
     ] {
         let Err(Decoded::Reject(rejected)) = auto.decode(&record(Some(&value), &[])) else {

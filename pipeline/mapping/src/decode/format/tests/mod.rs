@@ -2,6 +2,7 @@
 
 mod auto;
 mod cloudevents;
+mod connect;
 mod debezium;
 mod generic;
 mod rows;

@@ -1,4 +1,5 @@
-//! The notifications of commercetools in their own form. In the form of CloudEvents they are read by the format of that name.
+//! The notifications of commercetools in their own form, and in that of CloudEvents: there the notification is the `data`, and in
+//! binary mode the value itself. The attributes of a CloudEvent are `$event.attributes`.
 //!
 //! | | from |
 //! |---|---|
@@ -57,10 +58,11 @@ fn glance<'t>(_: &'t Record, text: &'t str, named_by: Option<&'t str>) -> Option
 
 fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
     let Webhook { body, .. } = Webhook::read(record, limits)?;
+    let (body, attributes) = notification(body)?;
     let id = |path| id_at(&body, path);
     let Some(notification) = id("notificationType") else {
         return Err(Decoded::mismatch(
-            "`notificationType` is missing: not a notification of commercetools",
+            "`notificationType` is missing: neither a notification of commercetools nor a CloudEvent that has one as its data",
         ));
     };
     if body
@@ -101,9 +103,26 @@ fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
     let more = More {
         version: version.map_or(Versioned::Unknown, Versioned::By),
         subject,
+        attributes,
         ..More::default()
     };
     Ok(relay::content(body, found, more))
+}
+
+/// The notification, and the attributes of the CloudEvent around it, if it is in one.
+fn notification(mut body: Map<'_>) -> Result<(Map<'_>, Map<'_>), Decoded> {
+    if !body.contains_key("specversion") {
+        return Ok((body, Map::new()));
+    }
+    match body.remove("data") {
+        Some(Value::Object(data)) => Ok((data, body)),
+        Some(
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_),
+        )
+        | None => Err(Decoded::invalid(
+            "the CloudEvent has no object as `data`, which the notification of commercetools should be",
+        )),
+    }
 }
 
 fn customer(body: &Map<'_>, notes: &mut Notes) -> CustomerHints {

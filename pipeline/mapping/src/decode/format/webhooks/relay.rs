@@ -15,6 +15,7 @@ use std::borrow::Cow;
 use super::super::super::envelope::{Content, Decoded, Envelope, Found, Limits, found};
 use super::super::super::fields::Fields;
 use super::super::super::json;
+use super::super::connect;
 use super::super::reads::Glance;
 use crate::event::{Event, More};
 use crate::identity;
@@ -49,9 +50,9 @@ impl<'r, 't> Webhook<'r, 't> {
     /// Reads a record and takes the wrapper off, if there is one.
     ///
     /// # Errors
-    /// As [`json::value`], and [`Decoded::Reject`] if the value or the body in the wrapper is not a JSON object.
+    /// As [`connect::value`], and [`Decoded::Reject`] if the value or the body in the wrapper is not a JSON object.
     pub(super) fn read(record: &'t Record, limits: Limits) -> Result<Webhook<'t, 't>, Decoded> {
-        Webhook::unwrapped(json::value(record, limits)?, record)
+        Webhook::unwrapped(connect::value(record, limits)?, record)
     }
 
     /// As [`Webhook::read`], of a value that is read.

@@ -147,3 +147,56 @@ fn a_message_of_commercetools_has_a_place_in_its_resource() {
         Rejection::FormatMismatch
     );
 }
+
+#[test]
+fn a_message_of_commercetools_in_a_cloud_event_is_the_same() {
+    let body = json!({"notificationType": "Message", "projectKey": "tea", "id": "m-1", "type": "OrderCreated", "sequenceNumber": 1,
+        "resource": {"typeId": "order", "id": "o-1"}, "createdAt": "2026-05-06T07:08:09.123Z", "order": {"id": "o-1", "customerId": "c-1"}});
+    let plain = event(Format::Commercetools, &body, &[]);
+    let structured = json!({"specversion": "1.0", "type": "com.commercetools.order.message.OrderCreated", "source": "/tea/orders", "id": "m-1",
+        "subject": "o-1", "time": "2026-05-06T07:08:09.123Z", "sequence": "1", "dataref": "/tea/messages/m-1", "data": body.clone()});
+    let kind = [(
+        "content-type",
+        "application/cloudevents+json; charset=utf-8",
+    )];
+    let binary = [
+        ("content-type", "application/json"),
+        ("ce_specversion", "1.0"),
+        ("ce_type", "com.commercetools.order.message.OrderCreated"),
+        ("ce_source", "/tea/orders"),
+        ("ce_id", "m-1"),
+    ];
+    for (value, headers) in [
+        (&structured, &[][..]),
+        (&structured, &kind),
+        (&body, &binary),
+    ] {
+        let found = event(Format::Commercetools, value, headers);
+        assert_eq!(
+            (&found.name, &found.id, found.time),
+            (&plain.name, &plain.id, plain.time)
+        );
+        assert_eq!(
+            (said_version(&found), subject(&found)),
+            (Some("1"), Some("o-1"))
+        );
+        assert_eq!(
+            (&found.customer, &found.payload),
+            (&plain.customer, &plain.payload)
+        );
+    }
+    let record = record(structured.to_string().as_bytes(), &[]);
+    let found = decoded(Format::Commercetools, &record).unwrap();
+    let attributes = &found.more.as_ref().unwrap().attributes;
+    assert_eq!(
+        attributes.get("dataref").and_then(|at| at.as_str()),
+        Some("/tea/messages/m-1")
+    );
+    let other =
+        json!({"specversion": "1.0", "type": "x", "source": "/s", "id": "1", "data": {"id": 1}});
+    let why = rejected(Format::Commercetools, &other, &[]);
+    assert_eq!(why.reason, Rejection::FormatMismatch);
+    let empty = json!({"specversion": "1.0", "type": "com.commercetools.order.message.OrderCreated", "source": "/s", "id": "1"});
+    let why = rejected(Format::Commercetools, &empty, &[]);
+    assert!(why.detail.contains("no object as `data`"), "{}", why.detail);
+}

@@ -1,92 +1,11 @@
-//! Collected payloads of other formats than Segment's, where `INGEST_SAMPLES` says where they are. None of them is kept here.
+//! Which event each sample is.
 
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "the helpers of tests fail like tests"
-)]
-#![expect(
-    clippy::disallowed_methods,
-    reason = "the place of the samples is no configuration of the worker"
-)]
-
-use std::fs;
-use std::path::PathBuf;
-
-use bytes::Bytes;
-use serde_json::Value;
-
-use ingest_mapping::decode::{Decoded, Decoder, Format, Limits};
-use ingest_model::record::{Header, Offset, Position, Record, TopicPartition};
-
-/// The record's own time: 2026-01-02T03:04:05Z.
-const WRITTEN_MS: i64 = 1_767_323_045_000;
-
-fn record(value: Vec<u8>) -> Record {
-    Record {
-        position: Position {
-            partition: TopicPartition::new("shop.public.orders", 3),
-            offset: Offset(7),
-        },
-        key: None,
-        value: Some(Bytes::from(value)),
-        headers: Vec::new(),
-        timestamp_ms: Some(WRITTEN_MS),
-    }
-}
-
-/// The files of a folder, by name.
-fn files(folder: &str) -> Vec<(String, Vec<u8>)> {
-    let Ok(root) = std::env::var("INGEST_SAMPLES") else {
-        return Vec::new();
-    };
-    let entries = fs::read_dir(PathBuf::from(root).join(folder)).expect("a folder of samples");
-    let mut files: Vec<_> = entries
-        .map(|entry| entry.expect("an entry").path())
-        .filter(|path| path.extension().is_some_and(|found| found == "json"))
-        .map(|path| {
-            let name = path.file_name().expect("a name").to_string_lossy();
-            (name.into_owned(), fs::read(&path).expect("a file"))
-        })
-        .collect();
-    files.sort();
-    files
-}
-
-/// The record in a file: the value alone, or with key, headers and topic where the name says so.
-fn collected(name: &str, bytes: Vec<u8>) -> Record {
-    if !name.ends_with(".record.json") {
-        return record(bytes);
-    }
-    let all: Value = serde_json::from_slice(&bytes).expect("JSON");
-    let text = |value: &Value| match value {
-        Value::Null => None,
-        Value::String(text) => Some(Bytes::from(text.clone())),
-        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-            Some(Bytes::from(value.to_string()))
-        }
-    };
-    let mut made = record(Vec::new());
-    made.value = text(&all["value"]);
-    made.key = text(&all["key"]);
-    if let Some(topic) = all["topic"].as_str() {
-        made.position.partition = TopicPartition::new(topic, 0);
-    }
-    let headers = all["headers"].as_object().cloned().unwrap_or_default();
-    made.headers = headers
-        .into_iter()
-        .map(|(name, value)| Header {
-            value: text(&value),
-            name,
-        })
-        .collect();
-    made
-}
+use super::*;
 
 /// What the samples of a folder give: the name of the event, or why there is none.
 fn outcomes(format: Format, folder: &str) -> Vec<String> {
     let outcome = |(file, bytes): (String, Vec<u8>)| {
-        let record = collected(&file, bytes);
+        let record = records(format, &file, bytes).remove(0);
         match Decoder::new(format, Limits::default()).decode(&record) {
             Ok(event) => format!(
                 "{file}: {} {}",
@@ -99,7 +18,7 @@ fn outcomes(format: Format, folder: &str) -> Vec<String> {
             }
         }
     };
-    files(folder).into_iter().map(outcome).collect()
+    files(folder, "json").into_iter().map(outcome).collect()
 }
 
 /// Fails if a sample gives something else. Without samples it says nothing.
@@ -162,7 +81,26 @@ fn collected_rows() {
             "outbox-cancel-order-line-request.json: orders.u ",
             "outbox-create-order-request.json: orders.u ",
             "outbox-raw-table-row.record.json: outboxevent.c 24064704",
-            "outbox-routed-order-expanded.record.json: order 2026-01-02T03:04:05Z",
+            "outbox-routed-order-expanded.record.json: order 2026-03-04T08:00:00Z",
         ],
+    );
+}
+
+#[test]
+fn collected_things_that_are_no_events() {
+    // lines of another program's tables, whose times a mapping has to name, and an example of a vocabulary
+    check(
+        Format::Json,
+        "snowplow",
+        &[
+            "enriched-page_view-1.json: page_view 2026-03-04T08:00:00Z",
+            "enriched-page_view-3.json: page_view 2026-03-04T08:00:00Z",
+        ],
+    );
+    let unnamed = "invalid_envelope (no name: none of `type`, `name`, `event` is a text; say `event: {name: …}` in the mapping)";
+    check(
+        Format::Json,
+        "schema-org",
+        &[&format!("order-jsonld.json: {unnamed}")],
     );
 }
