@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 
 use ingest_mapping::decode::{Format, Limits};
@@ -13,6 +14,7 @@ use ingest_model::operation::Operation;
 use ingest_model::outcome::Verdict;
 use ingest_model::record::{Header, Offset, Position, Record, TopicPartition};
 use jiff::Timestamp;
+use kustomer_ingest::config::settings::suppressed::SuppressedFile;
 use kustomer_sim::server::Server;
 use kustomer_sim::{Config, FaultScript};
 use serde_json::{Value, json};
@@ -27,8 +29,9 @@ const EXAMPLES: &[(&str, usize)] = &[
     ("docs/inputs.md", 1),
     // `what_the_page_of_the_api_shows_is_taken_by_the_simulator`
     ("docs/kustomer-api.md", 2),
-    // `pipeline/mapping/tests/examples.rs`, where each is compiled
+    // `pipeline/mapping/src/testing/documented.rs`, where each has events and what must come of them
     ("docs/mapping.md", 13),
+    // `the_list_of_suppressed_people_is_one`
     ("docs/privacy.md", 1),
     // `the_script_of_faults_is_one`
     ("docs/simulator.md", 1),
@@ -174,6 +177,69 @@ fn the_script_of_faults_is_one() {
         let script = FaultScript::parse(&example).unwrap();
         script.check().unwrap();
     }
+}
+
+/// The tutorial from its sample to its last command, as a reader would type it.
+#[test]
+fn the_tutorial_leads_from_a_sample_to_a_tested_mapping() {
+    let guide = std::fs::read_to_string(root().join("docs/mapping.md")).unwrap();
+    let (_, rest) = guide.split_once("## From a sample to a mapping\n").unwrap();
+    let (tutorial, _) = rest.split_once("\n## ").unwrap();
+    let mut script = String::from("set -eu\n");
+    for block in tutorial.split("```").skip(1).step_by(2) {
+        let (language, text) = block.split_once('\n').unwrap();
+        script.push_str(&match language {
+            "json" => format!("cat > sample.ndjson <<'END'\n{text}END\n"),
+            "yaml" => format!("cat > mappings/repairs.yaml <<'END'\n{text}END\n"),
+            "sh" => text.to_owned(),
+            other => panic!("a block of {other}"),
+        });
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let program = Path::new(env!("CARGO_BIN_EXE_kustomer-ingest"));
+    let mut path = program.parent().unwrap().as_os_str().to_owned();
+    path.push(":/usr/bin:/bin");
+    let output = Command::new("/bin/sh")
+        .args(["-c", &script])
+        .current_dir(folder.path())
+        .env("PATH", path)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}{told}");
+    for expected in [
+        "klass repair: currencyStr, ",
+        "do[0].custom.priceNum = 75.57",
+        "tests reach 2 of 2 routes",
+        "3 tests, 0 failed",
+    ] {
+        assert!(said.contains(expected), "{expected} is not in\n{said}");
+    }
+    let mapping = std::fs::read_to_string(folder.path().join("workshop/mappings/repairs.yaml"));
+    assert!(!mapping.unwrap().contains("sven@"));
+}
+
+#[test]
+fn the_list_of_suppressed_people_is_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("suppressed.ndjson");
+    let [list] = &of("docs/privacy.md")[..] else {
+        panic!("one list");
+    };
+    std::fs::write(&file, list).unwrap();
+    let list = SuppressedFile(file).read().unwrap();
+    let has = |value: &str| list.keys().any(|key| &**key.value() == value);
+    for suppressed in [
+        "u4711",
+        "ida@shop.example",
+        "i@shop.example",
+        "max@shop.example",
+    ] {
+        assert!(has(suppressed), "{suppressed}");
+    }
+    assert!(!has("u12"), "unsuppressed");
+    assert_eq!(list.deletions().len(), 1);
 }
 
 #[test]

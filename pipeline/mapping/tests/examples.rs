@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use ingest_mapping::decode::{Decoder, Format, Limits};
 use ingest_mapping::mapping::node::Node;
-use ingest_mapping::mapping::{Files, Found, Mapping, fold};
+use ingest_mapping::mapping::{Mapping, fold};
 use ingest_mapping::route::Pipeline;
 use ingest_mapping::testing::shown;
 use ingest_model::outcome::Verdict;
@@ -173,106 +173,6 @@ fn shipped_mappings_pass_their_own_tests() {
         assert!(mapping.test_count() > 0, "{} has no tests", path.display());
         assert_eq!(mapping.run_tests(), [], "{}", path.display());
     }
-}
-
-#[test]
-fn the_example_of_the_documentation_works() {
-    let text = fs::read_to_string(schemas().join("../docs/mapping.md")).unwrap();
-    let (_, rest) = text.split_once("```yaml\n").unwrap();
-    let (example, _) = rest.split_once("```").unwrap();
-    let mapping = Mapping::compile(example, "docs/mapping.md").unwrap();
-    assert_eq!(mapping.test_count(), 1);
-    assert_eq!(mapping.run_tests(), []);
-}
-
-/// The other examples of the guide, each as a mapping.
-fn documented() -> Vec<String> {
-    let text = fs::read_to_string(schemas().join("../docs/mapping.md")).unwrap();
-    let blocks = text.split("```yaml\n").skip(1);
-    let blocks = blocks.map(|rest| rest.split_once("```").unwrap().0);
-    let indented = |block: &str, by: &str| -> String {
-        block.lines().map(|line| format!("{by}{line}\n")).collect()
-    };
-    let whole = |block: &str| {
-        let route = |inner: &str| {
-            format!(
-                "routes:\n  - name: r\n    on: [Order Completed, Product Viewed, Product Added]\n{inner}"
-            )
-        };
-        match block.split([':', ' ']).next() {
-            Some("format" | "let") => block.to_owned(),
-            Some("-") => format!("format: segment\nroutes:\n{}", indented(block, "  ")),
-            Some("event") => format!("{block}{}", route("    skip: x\n")),
-            Some("do" | "onBad") => route(&indented(block, "    ")),
-            Some("customer") => route(&format!(
-                "{}    do: [{{ track: .event }}]\n",
-                indented(block, "    ")
-            )),
-            Some("tests") => format!(
-                "{}{block}",
-                route("    do: [{ kobject: order, externalId: .id, title: .id }]\n")
-            ),
-            first => panic!("what is {first:?}?"),
-        }
-    };
-    blocks.map(whole).collect()
-}
-
-/// The file that an example of the guide names.
-struct Carriers;
-
-impl Files for Carriers {
-    fn read(&self, _named_in: &str, path: &str) -> Result<Found, String> {
-        Ok(Found {
-            name: path.to_owned(),
-            text: "code,name\nups,UPS\n".to_owned(),
-        })
-    }
-}
-
-#[test]
-fn every_example_of_the_documentation_is_a_mapping() {
-    let all = documented();
-    assert!(all.len() > 4);
-    for text in all {
-        let compiled = Mapping::compile_with(&text, "docs/mapping.md", &Carriers);
-        assert!(compiled.is_ok(), "{text}\n{:?}", compiled.err());
-    }
-}
-
-#[test]
-fn the_documented_sample_becomes_what_the_guide_says() {
-    let guide = fs::read_to_string(schemas().join("../docs/mapping.md")).unwrap();
-    let (_, rest) = guide.split_once("```json\n{\"kind\"").unwrap();
-    let sample = format!("{{\"kind\"{}", rest.split_once("\n```").unwrap().0);
-    let all = documented();
-    let example = all.iter().find(|text| text.contains("repair.booked"));
-    let mapping = Arc::new(Mapping::compile(example.unwrap(), "docs/mapping.md").unwrap());
-    let pipeline = Pipeline::new(Format::Json, Limits::default(), mapping).unwrap();
-    let judged = judged(&pipeline, sample.into_bytes());
-    let object = &judged["emit"][0];
-    assert_eq!(object["title"], "Repair R-100: kettle");
-    assert_eq!(object["createdAt"], "2026-02-22T10:14:00.000Z");
-    assert_eq!(object["custom"]["priceNum"], 75.57);
-}
-
-#[test]
-fn the_documented_example_of_companies_takes_groups_with_and_without_a_name() {
-    let all = documented();
-    let example = all
-        .iter()
-        .find(|text| text.contains("company: .groupId"))
-        .unwrap();
-    let event = "type: group, userId: u1, groupId: g1, timestamp: '2026-03-04T05:06:07Z'";
-    let customer = "{ customer: u1, company: g1 }";
-    let tests = format!(
-        "tests:\n  - name: with\n    event: {{ {event}, traits: {{ name: Acme }} }}\n    expect: [ {{ company: g1, name: Acme }}, {customer} ]\n  - \
-         name: without\n    event: {{ {event}, traits: {{ plan: free }} }}\n    expect: [ {customer} ]\n  - name: short\n    event: {{ {event}, traits: \
-         {{ name: Al }} }}\n    expect: [ {customer} ]\n  - name: no traits\n    event: {{ {event} }}\n    expect: [ {customer} ]\n"
-    );
-    let mapping = Mapping::compile(&format!("{example}{tests}"), "docs/mapping.md").unwrap();
-    assert_eq!(mapping.test_count(), 4);
-    assert_eq!(mapping.run_tests(), []);
 }
 
 fn validator() -> jsonschema::Validator {

@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use ingest_kafka::embedded::EmbeddedBroker;
 use ingest_kustomer::{BaseUrl, Client, ClientSettings};
 use ingest_model::body::Body;
@@ -17,39 +19,66 @@ use openssl::asn1::Asn1Time;
 use openssl::ec::{EcGroup, EcKey};
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
-use openssl::pkey::PKey;
+use openssl::pkey::{PKey, Private};
 use openssl::ssl::{SslAcceptor, SslMethod};
-use openssl::x509::extension::SubjectAlternativeName;
+use openssl::x509::extension::{BasicConstraints, SubjectAlternativeName};
 use openssl::x509::{X509, X509NameBuilder};
 
-/// A server that calls itself `localhost`, and its certificate, which nobody else has signed.
-fn stranger() -> (SslAcceptor, X509) {
+/// A certificate with its key.
+struct Identity {
+    key: PKey<Private>,
+    certificate: X509,
+}
+
+/// Somebody of this name. Without a signer it signs itself, and may then sign others.
+fn identity(called: &str, signer: Option<&Identity>) -> Identity {
     let curve = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
     let key = PKey::from_ec_key(EcKey::generate(&curve).unwrap()).unwrap();
     let mut name = X509NameBuilder::new().unwrap();
-    name.append_entry_by_nid(Nid::COMMONNAME, "localhost")
-        .unwrap();
+    name.append_entry_by_nid(Nid::COMMONNAME, called).unwrap();
     let name = name.build();
     let mut certificate = X509::builder().unwrap();
     certificate.set_version(2).unwrap();
     certificate.set_subject_name(&name).unwrap();
-    certificate.set_issuer_name(&name).unwrap();
+    let issuer = signer.map_or(&*name, |signer| signer.certificate.subject_name());
+    certificate.set_issuer_name(issuer).unwrap();
     certificate.set_pubkey(&key).unwrap();
     let from = Asn1Time::days_from_now(0).unwrap();
     let to = Asn1Time::days_from_now(2).unwrap();
     certificate.set_not_before(&from).unwrap();
     certificate.set_not_after(&to).unwrap();
     let names = SubjectAlternativeName::new()
-        .dns("localhost")
+        .dns(called)
         .build(&certificate.x509v3_context(None, None))
         .unwrap();
     certificate.append_extension(names).unwrap();
-    certificate.sign(&key, MessageDigest::sha256()).unwrap();
-    let certificate = certificate.build();
+    let mut may_sign = BasicConstraints::new();
+    if signer.is_none() {
+        may_sign.ca();
+    }
+    certificate
+        .append_extension(may_sign.critical().build().unwrap())
+        .unwrap();
+    let by = signer.map_or(&key, |signer| &signer.key);
+    certificate.sign(by, MessageDigest::sha256()).unwrap();
+    Identity {
+        certificate: certificate.build(),
+        key,
+    }
+}
+
+/// A server that shows this certificate.
+fn acceptor(of: &Identity) -> SslAcceptor {
     let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls()).unwrap();
-    acceptor.set_private_key(&key).unwrap();
-    acceptor.set_certificate(&certificate).unwrap();
-    (acceptor.build(), certificate)
+    acceptor.set_private_key(&of.key).unwrap();
+    acceptor.set_certificate(&of.certificate).unwrap();
+    acceptor.build()
+}
+
+/// A server that calls itself `localhost`, and its certificate, which nobody else has signed.
+fn stranger() -> (SslAcceptor, X509) {
+    let stranger = identity("localhost", None);
+    (acceptor(&stranger), stranger.certificate)
 }
 
 /// Does this with every connection; returns the port.
@@ -62,6 +91,23 @@ fn serving(serve: impl Fn(TcpStream) + Send + 'static) -> u16 {
         }
     });
     port
+}
+
+/// Says the same to everybody who accepts the server; returns the port.
+fn answering(acceptor: SslAcceptor, status: &'static str, body: String) -> u16 {
+    serving(move |stream| {
+        // Refused by the other side: the next one may accept.
+        let Ok(mut stream) = acceptor.accept(stream) else {
+            return;
+        };
+        let mut request = [0_u8; 4096];
+        assert_ne!(stream.read(&mut request).unwrap(), 0);
+        let length = body.len();
+        let answer = format!(
+            "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+        );
+        stream.write_all(answer.as_bytes()).unwrap();
+    })
 }
 
 /// Why a write to this port could not be sent.
@@ -140,19 +186,7 @@ fn checked(broker: &EmbeddedBroker, base_url: &str, trusted: &Path) -> String {
 #[test]
 fn the_certificates_of_the_file_in_the_environment_are_trusted_for_their_names() {
     let (acceptor, certificate) = stranger();
-    let port = serving(move |stream| {
-        // Refused by the other side: the next one may accept.
-        let Ok(mut stream) = acceptor.accept(stream) else {
-            return;
-        };
-        let mut request = [0_u8; 4096];
-        assert_ne!(stream.read(&mut request).unwrap(), 0);
-        stream
-            .write_all(
-                b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
-            )
-            .unwrap();
-    });
+    let port = answering(acceptor, "401 Unauthorized", String::new());
     let folder = tempfile::tempdir().unwrap();
     let trusted = folder.path().join("trusted.pem");
     std::fs::write(&trusted, certificate.to_pem().unwrap()).unwrap();
@@ -172,4 +206,61 @@ fn the_certificates_of_the_file_in_the_environment_are_trusted_for_their_names()
         said.contains("certificate verify failed (IP address mismatch)"),
         "{said}"
     );
+}
+
+/// What `explain` says of a value with the id of a schema, when the registry is at this address and these certificates are trusted.
+fn explained(registry: &str, ca: &Path) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("worker.yaml");
+    let ca = ca.display();
+    let yaml = format!(
+        "kafka:\n  brokers: localhost:9092\n  group: g\n  dead_letter_topic: d\n  topics:\n    - name: t\n      encoding: registry\n      \
+         mapping:\n        event: {{ name: '\"sold\"' }}\n        routes: [ {{ name: r, on: sold, customer: none, do: [ {{ kobject: sale, \
+         externalId: .id, title: .id }} ] }} ]\nschema_registry: {{ url: {registry}, ca: {ca}, timeout: 10s }}\nkustomer:\n  \
+         base_url: http://127.0.0.1:9\n  limit: 100\n  token: {{ env: KEY }}\n"
+    );
+    std::fs::write(&file, yaml).unwrap();
+    // an id of a schema, and a text of two characters
+    let value = STANDARD.encode(b"\x00\x00\x00\x00\x07\x04s1");
+    let records = folder.path().join("records.ndjson");
+    std::fs::write(&records, format!("{{\"valueBase64\":\"{value}\"}}\n")).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_kustomer-ingest"))
+        .args(["explain", "--records", "--config"])
+        .args([&file, &records])
+        .env("KEY", "test-token")
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    format!("{told}{}", String::from_utf8_lossy(&output.stdout))
+}
+
+#[test]
+fn a_registry_of_a_private_authority_is_trusted_by_the_certificate_of_the_authority() {
+    let authority = identity("The Shop's Authority", None);
+    let server = identity("localhost", Some(&authority));
+    let schema = r#"{"type":"record","name":"Sale","fields":[{"name":"id","type":"string"}]}"#;
+    let body = serde_json::json!({ "schema": schema }).to_string();
+    let port = answering(acceptor(&server), "200 OK", body);
+    let folder = tempfile::tempdir().unwrap();
+    let trusted = folder.path().join("authority.pem");
+    // files of authorities often have several
+    let both = [
+        stranger().1.to_pem().unwrap(),
+        authority.certificate.to_pem().unwrap(),
+    ];
+    std::fs::write(&trusted, both.concat()).unwrap();
+    let others = folder.path().join("others.pem");
+    std::fs::write(&others, stranger().1.to_pem().unwrap()).unwrap();
+    let named = format!("https://localhost:{port}");
+    let said = explained(&named, &trusted);
+    assert!(said.contains(r#""externalId":"s1""#), "{said}");
+    // Neither another authority nor another name will do.
+    for (address, ca) in [
+        (&named, &others),
+        (&format!("https://127.0.0.1:{port}"), &trusted),
+    ] {
+        let said = explained(address, ca);
+        assert!(said.contains("certificate verify failed"), "{said}");
+        assert!(!said.contains(r#""externalId":"s1""#), "{said}");
+    }
 }

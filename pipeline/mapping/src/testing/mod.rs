@@ -7,6 +7,8 @@
 
 mod compare;
 mod coverage;
+#[cfg(test)]
+mod documented;
 mod expectation;
 mod failure;
 mod shown;

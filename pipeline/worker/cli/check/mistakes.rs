@@ -187,31 +187,74 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "tierStr: .tier | lookup(\"teirs\")",
     ),
     (
+        "an id that an address cannot carry",
+        "externalId: .id",
+        "externalId: '\"gid://shop/\\(.id)\"'",
+    ),
+    (
+        "a constant id that names nothing",
+        "externalId: .id",
+        "externalId: '\"..\"'",
+    ),
+    (
+        "a customer who is always the same, and nobody",
+        "{ externalId: .member, missing: create }",
+        "{ externalId: '\"guest\"', missing: create }",
+    ),
+    (
+        "a name of an event without letters",
+        OBJECT,
+        "      - track: '\"\u{1f600} 7\"'\n",
+    ),
+    (
+        "a number as a name of an event",
+        OBJECT,
+        "      - track: 7\n",
+    ),
+    ("an empty title", "'\"Points \\(.id)\"'", "'\"\"'"),
+    (
+        "fields that are not indented",
+        OBJECT,
+        "      - identify:\n        name: .name\n        email: .email\n",
+    ),
+    (
+        "a condition that always holds",
+        CUSTOMER,
+        "    when: true\n    customer: { externalId: .member }\n",
+    ),
+    (
+        "a condition that never holds",
+        CUSTOMER,
+        "    when: false\n    customer: { externalId: .member }\n",
+    ),
+    (
         "a pipe too many",
         "tierStr: .tier",
         "tierStr: .tier | | .lots",
     ),
 ];
 
-/// What both commands print for a mapping, without what they say of a good one.
-fn told(mapping: &str) -> String {
+/// What a command prints for a mapping, without the folder of its files.
+fn ran(command: &str, mapping: &str) -> (String, CommandExit) {
     let dir = tempfile::tempdir().unwrap();
     let config = dir.path().join("w.yaml");
     std::fs::write(&config, CONFIG).unwrap();
     std::fs::write(dir.path().join("m.yaml"), mapping).unwrap();
-    let run = |command: &str| {
-        let line = [
-            "kustomer-ingest",
-            command,
-            "--config",
-            config.to_str().unwrap(),
-        ];
-        let (text, exit) = printed(line.iter());
-        let text = text.replace(&format!("{}/", dir.path().display()), "");
-        (text, exit)
-    };
-    let (checked, _) = run("check");
-    let (tested, exit) = run("test");
+    let line = [
+        "kustomer-ingest",
+        command,
+        "--config",
+        config.to_str().unwrap(),
+    ];
+    let (text, exit) = printed(line.iter());
+    let text = text.replace(&format!("{}/", dir.path().display()), "");
+    (text, exit)
+}
+
+/// What both commands print for a mapping, without what they say of a good one.
+fn told(mapping: &str) -> String {
+    let (checked, _) = ran("check", mapping);
+    let (tested, exit) = ran("test", mapping);
     let quiet = [
         "topic t:",
         "  route ",
@@ -240,6 +283,22 @@ fn told(mapping: &str) -> String {
         "{shown}"
     );
     shown
+}
+
+/// BigCommerce's webhooks about orders name nobody, though those about customers do.
+#[test]
+fn a_format_that_names_customers_does_so_only_where_it_knows_them() {
+    let of = |on: &str| {
+        let mapping = format!(
+            "format: bigcommerce\nroutes:\n  - name: r\n    on: {on}\n    do: [ {{ track: $event.name }} ]\n"
+        );
+        ran("check", &mapping).0
+    };
+    let about_orders = of("store/order/statusUpdated");
+    let expected = "the route `r` writes for a customer, and none is named: format bigcommerce knows none of these events";
+    assert!(about_orders.contains(expected), "{about_orders}");
+    let about_customers = of("store/customer/updated");
+    assert!(!about_customers.contains("fault: "), "{about_customers}");
 }
 
 /// The guide shows what is really said.

@@ -15,7 +15,8 @@ use std::path::PathBuf;
 use ingest_encoding::Kind;
 use ingest_kafka::reader::topics::check_client;
 use ingest_kustomer::Need;
-use ingest_mapping::mapping::{KlassUse, MappingError};
+use ingest_mapping::decode::Format;
+use ingest_mapping::mapping::{KlassUse, MappingError, RouteInfo, fold};
 use ingest_mapping::route::Pipeline;
 
 use self::finding::{Finding, Level};
@@ -29,6 +30,9 @@ use crate::clock::Clock;
 use crate::config::settings::LOCATIONS;
 use crate::config::{Examined, Faults, KeyedBy, PropertyValue, Settings};
 use crate::observe::words::plural;
+
+/// The events of BigCommerce that are about customers.
+const OF_CUSTOMERS: &str = "store/customer/";
 
 /// Checks the configuration, its mappings and their tests, and with `--online` the key, the klasses and the topics.
 ///
@@ -194,20 +198,26 @@ fn doubt(doubt: &MappingError) -> Finding {
 
 /// Routes that write for a customer although neither they nor the format name one: every record would be rejected.
 fn nobody_named(pipeline: &Pipeline) -> Vec<Finding> {
-    if pipeline.format().names_customers() {
-        return Vec::new();
-    }
+    let format = pipeline.format();
+    let knows_none = |route: &RouteInfo| match format {
+        // its webhooks name a customer where they are about one, and otherwise a number alone
+        Format::Bigcommerce => {
+            let is_of_one = |on: &String| on == "*" || fold(on).starts_with(&fold(OF_CUSTOMERS));
+            !route.on.iter().any(is_of_one)
+        }
+        other => !other.names_customers(),
+    };
     let file = pipeline.mapping().file();
     let routes = pipeline.mapping().routes().into_iter();
     routes
-        .filter(|route| route.trusts_envelope)
+        .filter(|route| route.trusts_envelope && knows_none(route))
         .map(|route| {
             Finding::fault(
                 format!(
-                    "{file}:{}: the route `{}` writes for a customer, and none is named: format {} knows none",
+                    "{file}:{}: the route `{}` writes for a customer, and none is named: format {format} knows none{}",
                     route.place.line,
                     route.name,
-                    pipeline.format(),
+                    if format.names_customers() { " of these events" } else { "" },
                 ),
                 "give the route `customer`, such as { externalId: .customer_id }; `customer: none` for objects that appear on no timeline",
             )

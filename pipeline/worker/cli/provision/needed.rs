@@ -27,29 +27,38 @@ pub(super) struct Needed {
 /// The most attributes of a card; what a person wants to see of an object at a glance.
 const CARD: usize = 8;
 
-/// The attributes that a card of a klass should show, in their order: what state a thing is in, how much it is, when it was, what it is called, where it is.
-/// Long texts are not for a card, nor is what the worker keeps for itself.
+/// The most times of those that come early.
+const TIMES: usize = 3;
+
+/// The attributes that a card of a klass should show, in their order: what state a thing is in, how much it is in all and in which currency, when
+/// it was, what it is called, where it is, and then the rest of what it says in numbers. Long texts are not for a card, nor is what the worker keeps for
+/// itself.
 pub(super) fn card(attributes: &[String]) -> Vec<&str> {
-    let rank = |name: &str| {
-        let lower = name.to_lowercase();
-        let state = ["status", "state", "stage"]
-            .iter()
-            .any(|word| lower.contains(word));
+    let mut times = 0;
+    let mut rank = |name: &str| {
+        let words = title(name).to_lowercase();
+        let has = |all: &[&str]| words.split(' ').any(|word| all.contains(&word));
         match Suffix::of_custom(name) {
             _ if name == VERSION_ATTRIBUTE => None,
-            Ok(Suffix::Str | Suffix::Txt) if state => Some(0),
-            Ok(Suffix::Num) => Some(1),
-            Ok(Suffix::At) => Some(2),
-            Ok(Suffix::Str) => Some(3),
-            Ok(Suffix::Bool) => Some(4),
-            Ok(Suffix::Url) => Some(5),
+            Ok(Suffix::Str | Suffix::Txt) if has(&["status", "state", "stage"]) => Some(0),
+            Ok(Suffix::Num) if has(&["total"]) => Some(1),
+            Ok(Suffix::Num) if has(&["amount", "sum", "balance", "due"]) => Some(2),
+            Ok(Suffix::Str) if has(&["currency"]) => Some(3),
+            Ok(Suffix::At) => {
+                times += 1;
+                Some(if times <= TIMES { 4 } else { 9 })
+            }
+            Ok(Suffix::Str) => Some(5),
+            Ok(Suffix::Url) => Some(6),
+            Ok(Suffix::Num) => Some(7),
+            Ok(Suffix::Bool) => Some(8),
             Ok(Suffix::Txt) | Err(_) => None,
         }
     };
-    let ranked = attributes
-        .iter()
-        .filter_map(|name| Some((rank(name)?, name.as_str())));
-    let mut ranked: Vec<(u8, &str)> = ranked.collect();
+    let mut ranked: Vec<(u8, &str)> = Vec::new();
+    for name in attributes {
+        ranked.extend(rank(name).map(|rank| (rank, name.as_str())));
+    }
     ranked.sort_by_key(|(rank, _)| *rank);
     ranked
         .into_iter()
@@ -151,6 +160,18 @@ pub(in crate::cli) fn bearer(resource: &str) -> String {
 pub(in crate::cli) fn in_words(name: &str) -> String {
     let kind = Suffix::of_custom(name).map_or("", Suffix::in_words);
     format!("{name} ({kind})")
+}
+
+/// How an attribute is shown: its name in words, with its type if another one of them has the same words.
+pub(super) fn shown(name: &str, all: &[String]) -> String {
+    let title = title(name);
+    let is_taken = all
+        .iter()
+        .any(|other| other != name && self::title(other) == title);
+    match Suffix::of_custom(name) {
+        Ok(suffix) if is_taken => format!("{title} ({})", suffix.in_words()),
+        Ok(_) | Err(_) => title,
+    }
 }
 
 /// A name in words, without its type: `firstOrderAt` becomes `First Order`.

@@ -150,7 +150,11 @@ async fn metadata(client: &Client, resource: &str) -> Result<Map<String, Value>,
 pub(super) async fn carry_out(client: &Client, step: &Step) -> Result<(), String> {
     match step {
         Step::Create { klass } => create(client, klass).await,
-        Step::Add { resource, names } => add(client, resource, names).await,
+        Step::Add {
+            resource,
+            names,
+            shown,
+        } => add(client, resource, names, shown).await,
     }
 }
 
@@ -183,12 +187,17 @@ async fn create(client: &Client, klass: &str) -> Result<(), String> {
     Err("the API says that it is made, but does not list it".to_owned())
 }
 
-async fn add(client: &Client, resource: &str, added: &[String]) -> Result<(), String> {
+async fn add(
+    client: &Client,
+    resource: &str,
+    added: &[String],
+    shown: &[String],
+) -> Result<(), String> {
     // What is there now, not what was there when the plan was made.
     let before = metadata(client, resource).await?;
     let mut all = properties(&before);
-    for name in added {
-        let made = || json!({ "displayName": title(name) });
+    for (name, shown) in added.iter().zip(shown) {
+        let made = || json!({ "displayName": shown });
         all.entry(name.clone()).or_insert_with(made);
     }
     let mut body: Map<String, Value> = before

@@ -4,7 +4,7 @@ use ingest_kustomer::Need;
 use ingest_mapping::body::attribute::Suffix;
 use serde_json::Value;
 
-use super::needed::{Needed, bearer, card, in_words, resource, title};
+use super::needed::{Needed, bearer, card, in_words, resource, shown, title};
 use super::organisation::Organisation;
 use super::step::Step;
 use crate::observe::words::plural;
@@ -73,7 +73,7 @@ impl Plan {
             let known = organisation.attributes.get(resource);
             for name in names {
                 let definition = known.and_then(|known| known.get(name));
-                let differs = definition.map(|known| differences(name, known));
+                let differs = definition.map(|known| differences(name, &shown(name, names), known));
                 let of = bearer(resource);
                 let said = differs.into_iter().flatten();
                 plan.differences
@@ -110,6 +110,7 @@ impl Plan {
             } else {
                 plan.steps.push(Step::Add {
                     resource: resource.clone(),
+                    shown: missing.iter().map(|name| shown(name, names)).collect(),
                     names: missing,
                 });
             }
@@ -126,14 +127,14 @@ impl Plan {
                 Step::Create { klass } => {
                     lines.push(format!("+ klass {klass}, shown as {}", title(klass)));
                 }
-                Step::Add { resource, names } => {
+                Step::Add {
+                    resource,
+                    names,
+                    shown,
+                } => {
                     let of = bearer(resource);
-                    for name in names {
-                        lines.push(format!(
-                            "+ {of}: {}, shown as {}",
-                            in_words(name),
-                            title(name)
-                        ));
+                    for (name, shown) in names.iter().zip(shown) {
+                        lines.push(format!("+ {of}: {}, shown as {shown}", in_words(name)));
                     }
                 }
             }
@@ -184,7 +185,7 @@ impl Plan {
 }
 
 /// How an attribute that is there differs from what would be made of its name: `displayName`, and nothing that narrows what it may have.
-fn differences(name: &str, known: &Value) -> Vec<String> {
+fn differences(name: &str, shown: &str, known: &Value) -> Vec<String> {
     let mut said = Vec::new();
     let text = |part: &str| known.get(part).and_then(Value::as_str);
     if let (Some(kind), Ok(suffix)) = (text("type"), Suffix::of_custom(name))
@@ -196,7 +197,6 @@ fn differences(name: &str, known: &Value) -> Vec<String> {
             suffix.in_words()
         ));
     }
-    let shown = title(name);
     if let Some(other) = text("displayName").filter(|other| *other != shown) {
         said.push(format!("is shown as {}, not as {shown}", short(other)));
     }
@@ -270,7 +270,7 @@ fn views(needed: &Needed) -> Vec<String> {
         (!card.is_empty()).then(|| {
             let shown: Vec<String> = card
                 .iter()
-                .map(|name| format!("{name} ({})", title(name)))
+                .map(|name| format!("{name} ({})", shown(name, names)))
                 .collect();
             format!(
                 "the view of klass {klass} for agents (smartbar-card, smartbar-details, expanded-timeline), or its objects show a plain card. In this order: {}",

@@ -12,6 +12,8 @@ pub(super) enum Step {
     Add {
         resource: String,
         names: Vec<String>,
+        /// How each of them is shown.
+        shown: Vec<String>,
     },
 }
 
@@ -19,7 +21,9 @@ impl Step {
     pub(super) fn in_words(&self) -> String {
         match self {
             Self::Create { klass } => format!("klass {klass} created"),
-            Self::Add { resource, names } => {
+            Self::Add {
+                resource, names, ..
+            } => {
                 format!(
                     "{}: {} added",
                     bearer(resource),

@@ -263,13 +263,42 @@ fn a_card_begins_with_what_matters() {
         [
             "paymentStatusStr",
             "totalNum",
-            "taxNum",
             "paidAt",
             "carrierStr",
             "aStr",
             "bStr",
-            "giftBool"
+            "linkUrl",
+            "taxNum"
         ]
+    );
+    // What Segment's order has: much money, and one sum.
+    let names = [
+        "couponStr",
+        "currencyStr",
+        "discountNum",
+        "itemsNum",
+        "refundedAt",
+        "refundedNum",
+        "shippingNum",
+        "subtotalNum",
+        "taxNum",
+        "totalNum",
+    ];
+    let names = names.map(str::to_owned);
+    let card = needed::card(&names);
+    assert_eq!(
+        card.get(..4).unwrap(),
+        ["totalNum", "currencyStr", "refundedAt", "couponStr"]
+    );
+}
+
+#[test]
+fn no_two_attributes_are_shown_alike() {
+    let names = ["refundedAt", "refundedNum", "statusStr"].map(str::to_owned);
+    let shown = names.iter().map(|name| needed::shown(name, &names));
+    assert_eq!(
+        shown.collect::<Vec<_>>(),
+        ["Refunded (date and time)", "Refunded (number)", "Status"]
     );
 }
 
@@ -315,7 +344,14 @@ fn a_plan_tells_what_a_person_has_to_look_at() {
     let klass = "Invoice".to_owned();
     assert_eq!(
         plan.steps,
-        [Step::Create { klass }, Step::Add { resource, names }]
+        [
+            Step::Create { klass },
+            Step::Add {
+                resource,
+                names,
+                shown: vec!["Total".to_owned()]
+            }
+        ]
     );
     let text = plan.lines().join("\n");
     for expected in [

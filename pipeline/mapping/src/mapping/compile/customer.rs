@@ -3,7 +3,7 @@
 use super::super::model::{CustomerRule, KeyRules, OwnerRule};
 use super::super::node::Node;
 use super::reader::{Fields, Reader};
-use super::values::klass;
+use super::values::{constant, klass};
 use ingest_model::operation::MissingCustomer;
 
 /// The customer of a route.
@@ -44,6 +44,9 @@ pub(super) fn customer(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option
     };
     let (id, external_id, email, phone) =
         (expr("id"), expr("externalId"), expr("email"), expr("phone"));
+    if let (Some(node), Some(Some(expr))) = (fields.get("externalId"), &external_id) {
+        constant::id_of_customer(reader, node, &format!("{at}.externalId"), expr);
+    }
     if id.is_none() && external_id.is_none() && email.is_none() && phone.is_none() {
         return Some(CustomerRule::Hints(missing));
     }
@@ -85,9 +88,12 @@ fn owner(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<OwnerRule> {
     let klass = fields
         .get("klass")
         .and_then(|node| klass(reader, node, &format!("{at}.klass")));
-    let external_id = fields
-        .get("externalId")
-        .and_then(|node| reader.expr(node, &format!("{at}.externalId")));
+    let external_id = fields.get("externalId").and_then(|node| {
+        let at = format!("{at}.externalId");
+        let expr = reader.expr(node, &at)?;
+        constant::id_of_thing(reader, node, &at, &expr);
+        Some(expr)
+    });
     Some(OwnerRule {
         klass: klass?,
         external_id: external_id?,

@@ -4,7 +4,7 @@ use super::super::model::bad::BadFields;
 use super::super::model::{COMPANY_FIELDS, CUSTOMER_FIELDS, Party, PartyRule, Rule};
 use super::super::node::Node;
 use super::reader::Reader;
-use super::values::{custom, field_rules};
+use super::values::{constant, custom, field_rules};
 
 const CUSTOMER_KEYS: &[&str] = &[
     "each",
@@ -65,6 +65,10 @@ pub(super) fn party(reader: &mut Reader<'_>, node: &Node, at: &str, kind: Party)
         Party::Customer => expr("company"),
         Party::Company => None,
     };
+    if let (Some(node), Some(Some(expr))) = (fields.get(kind.as_str()), &external_id) {
+        let at = format!("{at}.{}", kind.as_str());
+        constant::id_of_thing(reader, node, &at, expr);
+    }
     let values = field_rules(reader, &fields, at, known);
     let own = usize::from(version.is_some());
     let custom = custom(reader, &fields, at, "custom", own);

@@ -15,6 +15,7 @@ use super::rules;
 use super::values::klass;
 use crate::decode::Format;
 use crate::decode::segment::KINDS;
+use crate::value::Value;
 use ingest_model::operation::MissingCustomer;
 
 pub(super) fn route(
@@ -305,7 +306,27 @@ fn condition(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Expr> {
         reader.error(node.place, at, problem, Some(help));
         return None;
     }
+    match expr.as_literal().map(is_true) {
+        Some(true) => reader.doubt(
+            node.place,
+            at,
+            "always holds".to_owned(),
+            "leave it out: later routes for these names are never reached",
+        ),
+        Some(false) => reader.doubt(
+            node.place,
+            at,
+            "never holds, so the route takes no event".to_owned(),
+            "for events that are not wanted, give the route `skip` with a reason",
+        ),
+        None => {}
+    }
     Some(expr)
+}
+
+/// Whether a constant is true as a condition.
+fn is_true(constant: &Value<'_>) -> bool {
+    !matches!(constant, Value::Null | Value::Bool(false))
 }
 
 /// The types of message that a route is for: one word or a list of them.
@@ -390,7 +411,8 @@ fn event_names(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Vec<Str
 /// Reports routes that no event can reach, because earlier ones without a condition take all their events.
 pub(super) fn shadowed(reader: &mut Reader<'_>, routes: &[Route]) {
     let takes = |route: &Route, later: &Route, name: &str| {
-        route.when.is_none()
+        let always = |when: &Expr| when.as_literal().is_some_and(is_true);
+        route.when.as_ref().is_none_or(always)
             && !route.only_deletions
             && takes_types(route, later)
             && route
@@ -404,7 +426,7 @@ pub(super) fn shadowed(reader: &mut Reader<'_>, routes: &[Route]) {
         let takers: Option<Vec<&Route>> = route.on.iter().map(taker).collect();
         if let Some(first) = takers.and_then(|takers| takers.first().copied()) {
             let problem = format!(
-                "the route `{}` is never reached: `{}`, line {}, takes its events without a `when`",
+                "the route `{}` is never reached: `{}`, line {}, takes all of its events",
                 route.name, first.name, first.place.line
             );
             reader.turn_to(&route.file);

@@ -51,6 +51,11 @@ pub(super) fn parts(text: &str) -> Result<Option<Vec<Part>>, Refused> {
     jq::pieces(text)
 }
 
+/// The constant texts of which an expression may compose its value, such as `shop:` of `"shop:\(.id)"`.
+pub(super) fn constants(text: &str) -> Vec<String> {
+    jq::constants(text)
+}
+
 /// The paths of the event that an expression names, for people.
 pub(super) fn inputs(text: &str) -> Vec<String> {
     jq::inputs(text)

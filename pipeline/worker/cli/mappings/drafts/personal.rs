@@ -20,6 +20,13 @@ pub(in crate::cli::mappings) fn kind_of(name: &str, text: &str, of_person: bool)
     let words = words(name);
     let folded = words.concat();
     let is = |all: &[&str]| all.contains(&folded.as_str());
+    let last = words.last().map(String::as_str);
+    let is_id = matches!(last, Some("id" | "ids" | "uuid" | "guid" | "gid" | "key"))
+        || is(&["trackingnumber", "ordernumber", "reference"]);
+    // one long id in ten has the check digit of a card
+    if !is_id && is_card(text) {
+        return Some(Kind::Card);
+    }
     // `customer_first_name` says the same as `first_name`
     let ends = |all: &[&str]| {
         let mut ends = (0..words.len()).filter_map(|from| words.get(from..));
@@ -32,15 +39,8 @@ pub(in crate::cli::mappings) fn kind_of(name: &str, text: &str, of_person: bool)
         || has("signature")
         || has("authorization")
         || has("cookie")
-        || is(&[
-            "token",
-            "accesstoken",
-            "cardnumber",
-            "iban",
-            "bic",
-            "ssn",
-            "taxid",
-        ])
+        || ends(&["cardnumber", "cardno", "cvc", "cvv"])
+        || is(&["token", "accesstoken", "pan", "iban", "bic", "ssn", "taxid"])
     {
         return Some(Kind::Secret);
     }
@@ -125,9 +125,6 @@ pub(in crate::cli::mappings) fn kind_of(name: &str, text: &str, of_person: bool)
     ]) {
         return Some(Kind::Text);
     }
-    let last = words.last().map(String::as_str);
-    let is_id = matches!(last, Some("id" | "ids" | "uuid" | "guid" | "gid" | "key"))
-        || is(&["trackingnumber", "ordernumber", "reference"]);
     is_id.then_some(Kind::Id)
 }
 
@@ -237,9 +234,58 @@ fn is_phone(text: &str) -> bool {
     text.starts_with('+') && (8..=15).contains(&digits) && text.chars().all(only)
 }
 
-/// Addresses and international phone numbers within a text.
-pub(super) fn mentioned(text: &str) -> Vec<(Kind, &str)> {
+/// Whether this is the number of a payment card: as long as those that begin like it are, and with the right check digit. Blanks
+/// and dashes may stand between its digits.
+pub(super) fn is_card(text: &str) -> bool {
+    let digits: Vec<u32> = text.chars().filter_map(|c| c.to_digit(10)).collect();
+    let others = text.chars().filter(|c| !c.is_ascii_digit());
+    let others: Vec<char> = others.collect();
+    if others.len() > 4 || others.iter().any(|c| !matches!(c, ' ' | '-')) {
+        return false;
+    }
+    let begins = match digits.as_slice() {
+        [first, second, ..] => first * 10 + second,
+        _ => return false,
+    };
+    let is_long_enough = match (begins, digits.len()) {
+        (40..=49, 16 | 19) | (51..=55 | 22..=27, 16) | (34 | 37, 15) => true,
+        (30 | 36 | 38 | 39, 14 | 16) | (35 | 60 | 62 | 64 | 65, 16) => true,
+        (_, _) => false,
+    };
+    let sum: u32 = digits
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(place, digit)| match (place % 2, digit * 2) {
+            (0, _) => *digit,
+            (_, twice @ 10..) => twice - 9,
+            (_, twice) => twice,
+        })
+        .sum();
+    is_long_enough && sum % 10 == 0
+}
+
+/// Numbers of payment cards within a text.
+fn cards(text: &str) -> Vec<(Kind, &str)> {
     let mut found = Vec::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(|c: char| c.is_ascii_digit()) {
+        let number = rest.get(at..).unwrap_or_default();
+        let of_number = |c: char| c.is_ascii_digit() || matches!(c, ' ' | '-');
+        let end = number.find(|c| !of_number(c)).unwrap_or(number.len());
+        let (number, behind) = number.split_at(end);
+        let number = number.trim_end_matches([' ', '-']);
+        if is_card(number) {
+            found.push((Kind::Card, number));
+        }
+        rest = behind;
+    }
+    found
+}
+
+/// Addresses, international phone numbers and numbers of cards within a text.
+pub(super) fn mentioned(text: &str) -> Vec<(Kind, &str)> {
+    let mut found = cards(text);
     // `@` may be written as in an address of the web
     for at in ["@", "%40"] {
         for (place, _) in text.match_indices(at) {

@@ -1,7 +1,7 @@
 //! Replaces personal data in a record by made-up values of the same shape, the same value by the same everywhere.
 //!
-//! What is personal is told by the value itself (an e-mail address, an international phone number, also within a longer text; an
-//! address on the network) and by the name of its field (`first_name`, `street`, `birthday`; a plain `name` only beside other fields of a
+//! What is personal is told by the value itself (an e-mail address, an international phone number, the number of a payment card,
+//! also within a longer text; an address on the network) and by the name of its field (`first_name`, `street`, `birthday`; a plain `name` only beside other fields of a
 //! person). Ids are replaced, too, because they lead to persons, unless they are to be kept. A text that has a replaced value
 //! in it has it replaced there.
 
@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::personal::{is_of_person, kind_of, mentioned};
+use super::personal::{is_card, is_of_person, kind_of, mentioned};
 pub(in crate::cli::mappings) use super::shape::Kind;
 use super::shape::made_up;
 
@@ -82,8 +82,10 @@ impl Redactor {
                 None => self.text(name, text, of_person),
             },
             Value::Number(number) => {
-                if matches!(kind_of(name, "", of_person), Some(Kind::Id | Kind::Phone)) {
-                    self.text(name, &number.to_string(), of_person);
+                let text = number.to_string();
+                let by_name = kind_of(name, "", of_person);
+                if matches!(by_name, Some(Kind::Id | Kind::Phone)) || is_card(&text) {
+                    self.text(name, &text, of_person);
                 }
             }
             Value::Null | Value::Bool(_) => {}
@@ -302,6 +304,22 @@ mod tests {
             assert!(!text.contains(original), "{original} is in {text}");
         }
         assert!(text.contains("page=2") && text.contains("fast"), "{text}");
+    }
+
+    #[test]
+    fn numbers_of_cards_are_replaced_and_numbers_like_them_are_not() {
+        let value = json!({
+            "paid_with": "4111 1111 1111 1111", "n": 5_555_555_555_554_444_u64, "say": "my card 378282246310005, thanks",
+            "ean": "4006381333931", "at": 1_772_600_767_000_u64, "long": "4111111111111112", "card_number": "1234",
+        });
+        let made = redacted(&value, true);
+        assert_eq!(made["paid_with"], "9999 9999 9999 0001");
+        assert_eq!(made["n"], json!(9_999_999_999_990_002_u64));
+        assert_eq!(made["say"], "my card 999999999990003, thanks");
+        assert_eq!(made["card_number"], "redacted");
+        for same in ["ean", "at", "long"] {
+            assert_eq!(made[same], value[same], "{same}");
+        }
     }
 
     #[test]

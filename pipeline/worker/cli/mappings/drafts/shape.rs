@@ -21,6 +21,8 @@ pub(in crate::cli::mappings) enum Kind {
     Company,
     Address,
     Birthday,
+    /// The number of a payment card.
+    Card,
     Secret,
     Text,
     /// The id of a person or a thing.
@@ -70,6 +72,7 @@ pub(super) fn made_up(kind: Kind, original: &str, number: usize) -> String {
                 .filter(|_| original.get(4..5) == Some("-"));
             format!("1990-01-01{}", time.unwrap_or_default())
         }
+        Kind::Card => card(original, number),
         Kind::Secret => "redacted".to_owned(),
         Kind::Text => "Some text.".to_owned(),
         Kind::Id => id(original, number),
@@ -119,6 +122,19 @@ fn phone(original: &str, number: usize) -> String {
             return c;
         }
         digits.digit(false)
+    });
+    replaced.collect()
+}
+
+/// A number that no card has, because none begins with a 9, with the gaps of the original. A number stays one.
+fn card(original: &str, number: usize) -> String {
+    let digits = original.chars().filter(char::is_ascii_digit).count();
+    let count = format!("{:04}", (number + 1) % 10_000);
+    let all = "9".repeat(digits.saturating_sub(count.len())) + &count;
+    let mut digits = all.chars();
+    let replaced = original.chars().map(|c| match c {
+        '0'..='9' => digits.next().unwrap_or('9'),
+        other => other,
     });
     replaced.collect()
 }
@@ -207,6 +223,7 @@ mod tests {
                 "1990-01-01T00:00:00Z",
             ),
             (Kind::Address, "10.1.2.3", "192.0.2.1"),
+            (Kind::Card, "4111 1111 1111 1111", "9999 9999 9999 0001"),
         ] {
             assert_eq!(made_up(kind, original, 0), wanted);
         }

@@ -293,12 +293,16 @@ fn one(
         .unwrap_or_default();
     let planned = verdict.planned();
     let traced = with_trace.then(|| pipeline.trace(&record)).flatten();
+    let unread = || match &verdict {
+        Verdict::Skip(SkipReason::NotForKustomer) => ShownEvent::unread(&record),
+        Verdict::Skip(_) | Verdict::Emit(_) | Verdict::Batch(_) | Verdict::Reject(_) => None,
+    };
     let explained = Explained {
         line,
         position: None,
         trace: traced.map(|traced| shown_trace(&traced, planned, &dropped)),
         member,
-        event: summary.map(ShownEvent::from),
+        event: summary.map(ShownEvent::from).or_else(unread),
         verdict: "emit",
         reason: None,
         detail: None,
@@ -418,6 +422,25 @@ impl From<DroppedField> for ShownDrop {
 }
 
 // === impl ShownEvent ===
+
+impl ShownEvent {
+    /// What a message says at its top that is skipped before it is read any further.
+    fn unread(record: &Record) -> Option<Self> {
+        let message: Value = serde_json::from_slice(record.value.as_deref()?).ok()?;
+        let text = |field: &str| message.get(field)?.as_str().map(str::to_owned);
+        let name = ["event", "name", "type"].into_iter().find_map(text)?;
+        Some(Self {
+            name,
+            kind: None,
+            id: text("messageId"),
+            time: text("timestamp"),
+            version: None,
+            subject: None,
+            snapshot: false,
+            customer: Map::new(),
+        })
+    }
+}
 
 impl From<EventSummary> for ShownEvent {
     fn from(summary: EventSummary) -> Self {

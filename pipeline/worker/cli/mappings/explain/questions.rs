@@ -55,6 +55,68 @@ fn a_sample_is_searched_by_key_and_by_event() {
 }
 
 #[test]
+fn messages_that_are_not_for_kustomer_are_found_by_their_names() {
+    let input = r#"{"value":{"type":"track","event":"Order Completed","messageId":"m1","userId":"u1","integrations":{"Kustomer":false},"properties":{"order_id":"o1"}}}
+{"value":{"type":"page","name":"Home","userId":"u1","integrations":{"Kustomer":false}}}"#;
+    let wanted = Asked {
+        event: Some(fold("order completed")),
+        ..Asked::default()
+    };
+    let found = asked(input, &wanted).unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0]["event"]["name"], "Order Completed");
+    assert_eq!(found[0]["event"]["id"], "m1");
+    assert_eq!(found[0]["reason"], "not_for_kustomer");
+}
+
+#[test]
+fn a_trace_says_what_was_done_to_times_and_what_a_missing_id_means() {
+    let of = |order: &str, placed: &str, field: &str| -> String {
+        let input = format!(
+            r#"{{"value":{{"type":"track","event":"Order Completed","userId":"u1","timestamp":"2026-03-01T10:00:00Z","properties":{{{order}"placed_at":{placed}}}}}}}"#
+        );
+        let with_trace = Asked {
+            trace: true,
+            ..Asked::default()
+        };
+        let lines = asked(&input, &with_trace).unwrap();
+        let values = lines[0]["trace"]["values"].as_array().unwrap();
+        let value = values.iter().find(|value| value["field"] == field).unwrap();
+        value["note"].as_str().unwrap_or_default().to_owned()
+    };
+    for (placed, note) in [
+        (
+            "1772600767",
+            "a count of seconds, or of parts of them, became a time",
+        ),
+        (
+            r#""1772600767000""#,
+            "a count of seconds, or of parts of them, became a time",
+        ),
+        (
+            r#""2026-03-04 05:06:07""#,
+            "a time without a zone: it was read as UTC",
+        ),
+        (
+            r#""2026-03-04""#,
+            "a day without a time and a zone: it was read as its beginning in UTC",
+        ),
+        (
+            r#""2026-03-04T05:06:07+01:00""#,
+            "written in the one form that times have",
+        ),
+        (r#""2026-03-04T05:06:07.000Z""#, ""),
+    ] {
+        let order = r#""order_id":"o1","#;
+        assert_eq!(of(order, placed, "do[0].custom.placedAt"), note, "{placed}");
+    }
+    assert_eq!(
+        of("", "null", "do[0].externalId"),
+        "gives nothing, and without it the record is rejected"
+    );
+}
+
+#[test]
 fn a_trace_leads_from_each_value_to_its_line_and_its_inputs() {
     let with_trace = Asked {
         trace: true,

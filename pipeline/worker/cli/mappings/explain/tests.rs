@@ -24,7 +24,7 @@ kafka:
                 externalId: .properties.order_id
                 version: .timestamp
                 title: '"Order \(.properties.order_id)"'
-                custom: { totalNum: .properties.total }
+                custom: { totalNum: .properties.total, placedAt: .properties.placed_at }
           - name: rated
             on: Product Reviewed
             when: .properties.rating != null

@@ -4,6 +4,7 @@ use ingest_mapping::mapping::{AskedRoute, Traced, TracedValue};
 use ingest_mapping::testing::shown;
 use ingest_model::operation::Planned;
 use ingest_model::outcome::DroppedField;
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 /// What `--trace` adds to a line.
@@ -117,7 +118,18 @@ fn note(
     }
     match (&traced.value, value, sent) {
         (Err(why), ..) => Some(format!("fails: {why}")),
+        (Ok(_), Value::Null, None) if is_required(&traced.field) => {
+            Some("gives nothing, and without it the record is rejected".to_owned())
+        }
         (Ok(_), Value::Null, None) => Some("gives nothing, so the field is left out".to_owned()),
+        (Ok(_), Value::Number(_), Some(Value::String(after))) if is_instant(after) => {
+            Some("a count of seconds, or of parts of them, became a time".to_owned())
+        }
+        (Ok(_), Value::String(before), Some(Value::String(after)))
+            if before != after && is_instant(after) =>
+        {
+            Some(of_time(before).to_owned())
+        }
         (Ok(_), Value::String(before), Some(Value::String(after))) if before != after => {
             let (long, short) = (before.chars().count(), after.chars().count());
             let kept = after.trim_end_matches(['…', '.']);
@@ -140,6 +152,44 @@ fn note(
             Some(format!("{} became {}", kind(before), kind(after)))
         }
         (Ok(_), ..) => None,
+    }
+}
+
+/// Whether an operation cannot be without a field.
+fn is_required(field: &str) -> bool {
+    let (of, name) = field.split_once("].").unwrap_or(("", field));
+    match name {
+        "externalId" | "title" | "track" | "customer" => !of.is_empty(),
+        "customer.from.externalId" => true,
+        _ => false,
+    }
+}
+
+/// Whether this is a time as the API takes it.
+fn is_instant(text: &str) -> bool {
+    text.ends_with('Z') && text.get(10..11) == Some("T") && text.parse::<Timestamp>().is_ok()
+}
+
+/// What was done to a text to make a time of it.
+fn of_time(text: &str) -> &'static str {
+    let text = text.trim();
+    if text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'.')
+    {
+        return "a count of seconds, or of parts of them, became a time";
+    }
+    // a sign behind the date is an offset
+    let behind = text.get(10..).unwrap_or_default();
+    let has_zone = text.ends_with(['Z', 'z'])
+        || behind.contains(['+', '-'])
+        || ["GMT", "UTC"].iter().any(|zone| behind.contains(zone));
+    if has_zone {
+        "written in the one form that times have"
+    } else if behind.is_empty() {
+        "a day without a time and a zone: it was read as its beginning in UTC"
+    } else {
+        "a time without a zone: it was read as UTC"
     }
 }
 

@@ -96,7 +96,9 @@ impl Chosen {
                 best = Some(one);
             }
         }
-        best.unwrap_or_else(|| Self::pinned(Format::Json, records))
+        // what no format reads is told of as plain JSON, which every format is
+        best.filter(|best| best.reads > 0)
+            .unwrap_or_else(|| Self::pinned(Format::Json, records))
     }
 
     /// This format.
@@ -166,7 +168,7 @@ impl Chosen {
     }
 }
 
-/// Whether a record has the fields that only Debezium writes.
+/// Whether a record has the fields that only Debezium writes, or is a row with its schema, as Kafka Connect writes it.
 fn is_debezium(record: &Record) -> bool {
     let parsed = record
         .value
@@ -180,6 +182,16 @@ fn is_debezium(record: &Record) -> bool {
         .filter(|payload| payload.is_object())
         .unwrap_or(&value);
     let has = |name: &str| row.get(name).is_some();
+    let is_struct = value
+        .pointer("/schema/type")
+        .is_some_and(|kind| kind == "struct");
+    if is_struct
+        && value
+            .get("payload")
+            .is_some_and(serde_json::Value::is_object)
+    {
+        return true;
+    }
     let unwrapped = ["__op", "__table", "__deleted", "__source_ts_ms"];
     (has("op") && (has("source") || has("after") || has("before")))
         || unwrapped.into_iter().any(has)
@@ -193,17 +205,18 @@ pub(super) fn is_time(value: &serde_json::Value) -> bool {
                 && text.contains(['-', ':'])
                 && ingest_mapping::decode::time::parse_text(text).is_some()
         }
-        serde_json::Value::Number(number) => {
-            // seconds or milliseconds of this century
-            number
-                .as_f64()
-                .is_some_and(|n| (1.0e9..2.5e9).contains(&n) || (1.0e12..2.5e12).contains(&n))
-        }
+        serde_json::Value::Number(number) => number.as_f64().is_some_and(is_epoch),
         serde_json::Value::Null
         | serde_json::Value::Bool(_)
         | serde_json::Value::Array(_)
         | serde_json::Value::Object(_) => false,
     }
+}
+
+/// Whether a number counts seconds, milliseconds or less, up to a time of this century.
+pub(super) fn is_epoch(number: f64) -> bool {
+    let mut units = [1.0, 1.0e3, 1.0e6, 1.0e9].into_iter();
+    units.any(|unit| (1.0e9 * unit..2.5e9 * unit).contains(&number))
 }
 
 fn says(value: Option<&serde_json::Value>) -> bool {

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ingest_mapping::decode::{Decoded, Decoder, Limits};
+use ingest_mapping::decode::{Decoded, Decoder, Format, Limits};
 use ingest_mapping::event::Event;
 use ingest_mapping::mapping::fold;
 use ingest_model::record::Record;
 use serde_json::Value;
 
-use super::format::{Chosen, event, is_time};
+use super::format::{Chosen, event, is_epoch, is_time};
 use crate::cli::mappings::drafts::personal::{is_of_person, kind_of, words};
 use crate::cli::mappings::drafts::redact::Kind;
 
@@ -17,6 +17,114 @@ const MOST_NAMES: usize = 500;
 const MOST_PATHS: usize = 200;
 /// How deep paths lead.
 const DEPTH: usize = 5;
+/// The type of amounts and measures that are written as texts.
+pub(super) const NUMBER_AS_TEXT: &str = "number as text";
+/// Words for what is measured or paid.
+const MEASURES: &[&str] = &[
+    "total",
+    "subtotal",
+    "amount",
+    "price",
+    "sum",
+    "cost",
+    "fee",
+    "fees",
+    "tax",
+    "vat",
+    "duty",
+    "discount",
+    "shipping",
+    "revenue",
+    "refund",
+    "refunded",
+    "paid",
+    "due",
+    "outstanding",
+    "balance",
+    "value",
+    "net",
+    "gross",
+    "tip",
+    "rebate",
+    "charge",
+    "quantity",
+    "qty",
+    "count",
+    "weight",
+    "rate",
+    "percent",
+    "percentage",
+    "points",
+    "rating",
+    "score",
+];
+/// Words at the end of names of names.
+const NAMED: &[&str] = &[
+    "id",
+    "code",
+    "number",
+    "no",
+    "key",
+    "name",
+    "type",
+    "currency",
+    "reference",
+];
+/// Words at the end of names of times.
+const TIMES: &[&str] = &[
+    "at",
+    "on",
+    "time",
+    "timestamp",
+    "ts",
+    "date",
+    "datetime",
+    "created",
+    "updated",
+    "modified",
+    "expires",
+    "expiry",
+    "until",
+    "since",
+    "start",
+    "end",
+    "begin",
+    "canceled",
+    "cancelled",
+    "placed",
+    "shipped",
+    "delivered",
+    "paid",
+    "eta",
+];
+/// Words behind them that say how a time is counted.
+const UNITS: &[&str] = &[
+    "ms",
+    "millis",
+    "milliseconds",
+    "s",
+    "sec",
+    "secs",
+    "seconds",
+    "us",
+    "micros",
+    "ns",
+    "nanos",
+    "epoch",
+    "unix",
+    "utc",
+];
+/// Names of what holds the state before a change.
+const PAST: &[&str] = &[
+    "before",
+    "old",
+    "previous",
+    "previousattributes",
+    "previousstate",
+    "previousvalues",
+    "oldvalues",
+    "changedfrom",
+];
 
 /// What is in a sample.
 #[derive(Debug)]
@@ -133,6 +241,11 @@ impl Seen {
         }
     }
 
+    /// Whether so many of the events are nearly all of them.
+    pub(super) fn is_often(&self, count: usize) -> bool {
+        count * 10 >= self.count * 9
+    }
+
     fn add(&mut self, event: &Event<'_>, record: &Record) {
         self.count += 1;
         let hints = &event.customer;
@@ -182,7 +295,10 @@ impl Seen {
             }
             return;
         }
-        let Some(name) = type_of(value) else { return };
+        let key = keys.last().map_or("", String::as_str);
+        let Some(name) = type_of(key, value) else {
+            return;
+        };
         if self.paths.len() >= MOST_PATHS && !self.paths.contains_key(&at) {
             return;
         }
@@ -196,7 +312,6 @@ impl Seen {
             Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => String::new(),
         };
         found.longest = found.longest.max(text.chars().count());
-        let key = keys.last().map_or("", String::as_str);
         let kind = (!text.is_empty())
             .then(|| kind_of(key, &text, of_person))
             .flatten();
@@ -216,8 +331,23 @@ impl Found {
         self.kind.is_some_and(|kind| kind != Kind::Id)
     }
 
+    /// Whether it says how things were before a change.
+    pub(super) fn is_past(&self) -> bool {
+        let is_past = |key: &String| PAST.contains(&&*words(key).concat());
+        self.keys.iter().any(is_past)
+    }
+
     /// The one type, if all values have the same.
     pub(super) fn only_type(&self) -> Option<&'static str> {
+        // some libraries write whole amounts as numbers, and others as texts
+        if self.types.contains(NUMBER_AS_TEXT)
+            && self
+                .types
+                .iter()
+                .all(|one| matches!(*one, "number" | NUMBER_AS_TEXT))
+        {
+            return Some(NUMBER_AS_TEXT);
+        }
         let mut types = self.types.iter();
         match (types.next(), types.next()) {
             (Some(only), None) => Some(only),
@@ -231,22 +361,75 @@ impl Found {
     }
 }
 
-/// The type of a value that says something.
-fn type_of(value: &Value) -> Option<&'static str> {
+/// The type of a value that says something, in a field of this name.
+fn type_of(key: &str, value: &Value) -> Option<&'static str> {
     match value {
         Value::Null => None,
         Value::Bool(_) => Some("true or false"),
+        Value::Number(number) if number.as_f64().is_some_and(is_epoch) && is_for_times(key) => {
+            Some("time")
+        }
         Value::Number(_) => Some("number"),
         Value::String(text) if text.trim().is_empty() => None,
         Value::String(text) if text.starts_with("http://") || text.starts_with("https://") => {
             Some("address")
         }
         Value::String(_) if is_time(value) => Some("time"),
+        Value::String(text) if is_decimal(text) && is_for_measures(key) => Some(NUMBER_AS_TEXT),
+        Value::String(text) if text.parse().is_ok_and(is_epoch) && is_for_times(key) => {
+            Some("time")
+        }
         Value::String(_) => Some("text"),
         Value::Array(_) => Some("list"),
         Value::Object(fields) if fields.is_empty() => None,
         Value::Object(_) => Some("object"),
     }
+}
+
+/// Whether a text is a number without blanks and signs of thousands.
+fn is_decimal(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (whole, rest) = digits.split_once('.').unwrap_or((digits, "0"));
+    let all = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    all(whole) && all(rest) && text.len() <= 16
+}
+
+fn is_for_measures(key: &str) -> bool {
+    let words = words(key);
+    // `discount_code` is a name
+    let is_name = words
+        .last()
+        .is_some_and(|last| NAMED.contains(&last.as_str()));
+    let measures = |word: &String| MEASURES.contains(&word.as_str());
+    !is_name && words.iter().any(measures)
+}
+
+fn is_for_times(key: &str) -> bool {
+    let words = words(key);
+    let last = without_unit(&words).last();
+    last.is_some_and(|last| TIMES.contains(&last.as_str()))
+}
+
+/// The words of a name of a time, without how it is counted.
+pub(super) fn without_unit(words: &[String]) -> &[String] {
+    match words.split_last() {
+        Some((last, rest)) if !rest.is_empty() && UNITS.contains(&last.as_str()) => {
+            without_unit(rest)
+        }
+        Some(_) | None => words,
+    }
+}
+
+/// Whether a path is content, and not what is around it.
+pub(super) fn is_content(format: Format, path: &str) -> bool {
+    format != Format::Segment || path.starts_with(".properties.") || path.starts_with(".traits.")
+}
+
+/// A word without the `s` of several.
+pub(super) fn singular(word: &str) -> String {
+    let long = word.len() > 3 && !word.ends_with("ss");
+    let cut = word.strip_suffix('s').filter(|_| long);
+    cut.unwrap_or(word).to_owned()
 }
 
 fn quoted(key: &str) -> String {

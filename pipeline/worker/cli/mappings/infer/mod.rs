@@ -11,6 +11,8 @@ mod look;
 mod plan;
 #[cfg(test)]
 mod tests;
+mod thing;
+mod whose;
 mod write;
 
 use std::collections::BTreeMap;
@@ -214,6 +216,9 @@ fn tried(
 }
 
 fn create(path: &Path, text: &str) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
     let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
     file.write_all(text.as_bytes())
 }

@@ -6,7 +6,9 @@ use ingest_mapping::body::attribute::Suffix;
 use ingest_mapping::decode::Format;
 
 use super::format::Chosen;
-use super::look::{Found, Looked, Seen};
+use super::look::{Found, Looked, NUMBER_AS_TEXT, Seen, is_content, singular, without_unit};
+use super::thing::{is_person, thing};
+use super::whose::{self, Customer, Whose};
 use crate::cli::mappings::drafts::personal::words;
 use crate::cli::mappings::drafts::redact::Kind;
 
@@ -15,11 +17,6 @@ const ATTRIBUTES: usize = 15;
 const META: usize = 6;
 /// Texts up to this length are on one line.
 const ONE_LINE: usize = 200;
-/// Words for persons in names of ids.
-const PERSONS: &[&str] = &[
-    "user", "customer", "member", "client", "account", "contact", "buyer", "person", "shopper",
-    "guest", "profile",
-];
 /// Words at the end of names of what people look at: it is worth an event, but it makes no object.
 const LOOKS: &[&str] = &[
     "viewed", "clicked", "searched", "opened", "visited", "seen", "shown", "view", "click",
@@ -54,6 +51,9 @@ const ENVELOPE: &[&str] = &[
     "datacontenttype",
 ];
 
+/// What makes a text of a number that is there.
+pub(super) const AS_TEXT: &str = " // empty | tostring";
+
 /// Why an event that names nobody is skipped.
 const NOBODY: &str = "names neither a customer nor a thing: decide whether it is wanted";
 
@@ -63,23 +63,8 @@ pub(super) struct Proposed<'l> {
     pub(super) seen: &'l Seen,
     pub(super) name: String,
     /// The lines of `customer`; none if the envelope names it.
-    pub(super) customer: Customer,
+    pub(super) whose: Whose,
     pub(super) action: Action,
-}
-
-/// Whose timeline it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Customer {
-    /// Whom the envelope names.
-    Envelope,
-    /// Kinds of keys with their paths.
-    Keys(Vec<(&'static str, String)>),
-    /// Whoever the object of this klass, with the id at this path, belongs to.
-    From {
-        klass: String,
-        path: String,
-    },
-    Nobody,
 }
 
 #[derive(Debug)]
@@ -119,7 +104,7 @@ pub(super) fn routes(looked: &Looked, most: usize) -> Vec<Proposed<'_>> {
     let klasses: BTreeSet<String> = routes
         .iter()
         .filter_map(|route| match &route.action {
-            Action::Object { klass, .. } if route.customer != Customer::Nobody => {
+            Action::Object { klass, .. } if route.whose.customer != Customer::Nobody => {
                 Some(klass.clone())
             }
             Action::Object { .. }
@@ -138,7 +123,9 @@ pub(super) fn routes(looked: &Looked, most: usize) -> Vec<Proposed<'_>> {
 /// An event that names nobody, but a thing whose customer other events name, is on that customer's timeline.
 fn take_owner(looked: &Looked, route: &mut Proposed<'_>, klasses: &BTreeSet<String>) {
     let own = match &route.action {
-        Action::Object { klass, .. } if route.customer == Customer::Nobody => Some(klass.clone()),
+        Action::Object { klass, .. } if route.whose.customer == Customer::Nobody => {
+            Some(klass.clone())
+        }
         Action::Skip { why } if *why == NOBODY => None,
         Action::Object { .. }
         | Action::Track { .. }
@@ -146,22 +133,16 @@ fn take_owner(looked: &Looked, route: &mut Proposed<'_>, klasses: &BTreeSet<Stri
         | Action::Skip { .. }
         | Action::Gone { .. } => return,
     };
-    let owner = route.seen.paths.iter().find_map(|(path, found)| {
-        let often = found.present * 10 >= route.seen.count * 9;
-        let words = found.words();
-        let klass = singular(words.iter().rev().nth(1)?);
-        let is_id = words.last().is_some_and(|last| last == "id");
-        let fits = often && is_id && klasses.contains(&klass) && own.as_ref() != Some(&klass);
-        let path = path.clone();
-        (fits && is_content(looked.chosen.format, &path)).then_some(Customer::From { klass, path })
-    });
-    let Some(owner) = owner else { return };
+    let format = looked.chosen.format;
+    let Some(owner) = whose::owner(format, route.seen, klasses, own.as_deref()) else {
+        return;
+    };
     if own.is_none() {
         route.action = Action::Track {
             meta: attributes(&looked.chosen, route.seen, "", &owner, META, true),
         };
     }
-    route.customer = owner;
+    route.whose.customer = owner;
 }
 
 fn route<'l>(looked: &Looked, seen: &'l Seen, taken: &mut BTreeSet<String>) -> Proposed<'l> {
@@ -173,12 +154,12 @@ fn route<'l>(looked: &Looked, seen: &'l Seen, taken: &mut BTreeSet<String>) -> P
         .find(|name| !taken.contains(name))
         .unwrap_or(base);
     taken.insert(name.clone());
-    let customer = customer(format, seen);
-    let action = action(&looked.chosen, seen, &customer);
+    let whose = whose::customer(format, seen);
+    let action = action(&looked.chosen, seen, &whose.customer);
     Proposed {
         seen,
         name,
-        customer,
+        whose,
         action,
     }
 }
@@ -201,7 +182,7 @@ fn action(chosen: &Chosen, seen: &Seen, customer: &Customer) -> Action {
         Some(_) | None => {}
     }
     let name = words(&seen.name);
-    let is_told = seen.deleted * 10 >= seen.count * 9;
+    let is_told = seen.is_often(seen.deleted);
     let last = name.last().map(String::as_str);
     if is_told || last.is_some_and(|last| GONE.contains(&last)) {
         let noun = name.first().filter(|noun| !is_person(noun));
@@ -229,7 +210,7 @@ fn action(chosen: &Chosen, seen: &Seen, customer: &Customer) -> Action {
         return Action::Object {
             custom: attributes(chosen, seen, &external_id, customer, ATTRIBUTES, false),
             lists: lists.map(|(path, _)| path.clone()).take(3).collect(),
-            has_version: seen.timed * 10 >= seen.count * 9,
+            has_version: seen.is_often(seen.timed),
             klass,
             external_id,
         };
@@ -242,101 +223,6 @@ fn action(chosen: &Chosen, seen: &Seen, customer: &Customer) -> Action {
     }
 }
 
-/// The thing that an event is about: its klass, and where its id is.
-fn thing(format: Format, seen: &Seen, name: &[String]) -> Option<(String, String)> {
-    let mut best: Option<(usize, String, String)> = None;
-    for (path, found) in &seen.paths {
-        let often = found.present * 10 >= seen.count * 9;
-        let ids = matches!(found.only_type(), Some("text" | "number"));
-        if !often || !ids || !is_content(format, path) {
-            continue;
-        }
-        let words = found.words();
-        let (Some(last), Some(noun)) = (words.last(), words.iter().rev().nth(1)) else {
-            continue;
-        };
-        if !matches!(
-            last.as_str(),
-            "id" | "number" | "key" | "uuid" | "no" | "code"
-        ) || is_person(noun)
-        {
-            continue;
-        }
-        let Some(at) = name.iter().position(|word| same(word, noun)) else {
-            continue;
-        };
-        // An id before a number, the first word of the name before later ones, a short path before a long one.
-        let rank = usize::from(last != "id") * 100 + at * 10 + found.keys.len();
-        if best.as_ref().is_none_or(|(other, ..)| rank < *other) {
-            best = Some((rank, noun.clone(), path.clone()));
-        }
-    }
-    if let Some((_, noun, path)) = best {
-        return Some((singular(&noun), path));
-    }
-    // The envelope says what it is about.
-    let noun = name
-        .first()
-        .filter(|noun| noun.len() > 2 && !is_person(noun))?;
-    let often = |count: usize| count * 10 >= seen.count * 9;
-    if often(seen.subjects) {
-        return Some((singular(noun), "$event.subject".to_owned()));
-    }
-    // A row is of its table, and most tables have this column.
-    let id = seen.paths.get(".id").filter(|id| often(id.present));
-    let is_row = format == Format::Debezium && id.is_some();
-    is_row.then(|| (singular(noun), ".id".to_owned()))
-}
-
-/// Whether a word is for persons, or for companies: neither is a klass.
-fn is_person(word: &str) -> bool {
-    PERSONS.contains(&singular(word).as_str()) || ["company", "companies"].contains(&word)
-}
-
-fn same(word: &str, noun: &str) -> bool {
-    singular(word) == singular(noun)
-}
-
-fn singular(word: &str) -> String {
-    let long = word.len() > 3 && !word.ends_with("ss");
-    let cut = word.strip_suffix('s').filter(|_| long);
-    cut.unwrap_or(word).to_owned()
-}
-
-/// Who the customer is.
-fn customer(format: Format, seen: &Seen) -> Customer {
-    if format.names_customers() && seen.named * 2 >= seen.count {
-        return Customer::Envelope;
-    }
-    let mut keys: Vec<(&'static str, String)> = Vec::new();
-    let best = |fits: &dyn Fn(&Found) -> bool| -> Option<String> {
-        let found = seen.paths.iter().filter(|(_, found)| fits(found));
-        // The most frequent one; of those, the shortest.
-        let found =
-            found.max_by_key(|(path, found)| (found.present, std::cmp::Reverse(path.len())));
-        found.map(|(path, _)| path.clone())
-    };
-    let of_person = |found: &Found| {
-        let words = found.words();
-        let is_id = words.last().is_some_and(|last| last == "id");
-        let noun = words.iter().rev().nth(1);
-        is_id
-            && noun.is_some_and(|noun| is_person(noun))
-            && matches!(found.only_type(), Some("text" | "number"))
-    };
-    let id = best(&of_person);
-    keys.extend(id.map(|path| ("externalId", path)));
-    let email = best(&|found| found.kind == Some(Kind::Email));
-    keys.extend(email.map(|path| ("email", path)));
-    let phone = best(&|found| found.kind == Some(Kind::Phone) && found.only_type() == Some("text"));
-    keys.extend(phone.map(|path| ("phone", path)));
-    if keys.is_empty() {
-        Customer::Nobody
-    } else {
-        Customer::Keys(keys)
-    }
-}
-
 /// What an identity says.
 fn identity(seen: &Seen) -> Vec<(&'static str, String)> {
     let at = |kind: Kind, last: &[&str]| {
@@ -346,7 +232,9 @@ fn identity(seen: &Seen) -> Vec<(&'static str, String)> {
                 .last()
                 .map(|key| words(key).concat())
                 .unwrap_or_default();
-            found.kind == Some(kind) && (last.is_empty() || last.contains(&key.as_str()))
+            found.kind == Some(kind)
+                && (last.is_empty() || last.contains(&key.as_str()))
+                && !whose::is_somebody_elses(found)
         };
         seen.paths
             .iter()
@@ -381,6 +269,8 @@ fn attributes(
         .iter()
         .filter(|(path, found)| {
             !found.is_personal()
+                && !found.is_past()
+                && !whose::is_key(found)
                 && *path != external_id
                 && !keys.iter().any(|(_, key)| key == *path)
                 && is_content(chosen.format, path)
@@ -400,9 +290,17 @@ fn attributes(
         let Some(suffix) = suffix(found, is_meta) else {
             continue;
         };
-        let short = camel(found.keys.last().map(String::as_str).into_iter());
-        let long = camel(found.keys.iter().rev().take(2).rev().map(String::as_str));
-        let candidates = [short, long].map(|base| with_suffix(&base, suffix));
+        // `placed_at_ms` is a time called `placedAt`
+        let words = |keys: usize| {
+            let from = found.keys.len().saturating_sub(keys);
+            let all = found.keys.iter().skip(from).flat_map(|key| words(key));
+            let all: Vec<String> = all.collect();
+            match suffix {
+                "At" => without_unit(&all).to_vec(),
+                _ => all,
+            }
+        };
+        let candidates = [1, 2].map(|keys| with_suffix(&camel(&words(keys)), suffix));
         let free = candidates.into_iter().find(|name| {
             let legal = if is_meta {
                 ingest_mapping::body::attribute::check_meta_name(name).is_ok()
@@ -414,7 +312,14 @@ fn attributes(
                     .iter()
                     .any(|(other, _)| other.eq_ignore_ascii_case(name))
         });
-        named.extend(free.map(|name| (name, path.clone())));
+        // an event would take a number for one, however its attribute is called
+        let as_text = is_meta && suffix == "Str" && found.only_type() == Some("number");
+        let expression = if as_text {
+            format!("{path}{AS_TEXT}")
+        } else {
+            path.clone()
+        };
+        named.extend(free.map(|name| (name, expression)));
         if named.len() == most {
             break;
         }
@@ -423,8 +328,23 @@ fn attributes(
 }
 
 fn suffix(found: &Found, is_meta: bool) -> Option<&'static str> {
-    match found.only_type()? {
-        "number" => Some("Num"),
+    let only = match found.only_type() {
+        Some(only) => only,
+        // codes that are made of digits now and then
+        None if !is_meta
+            && found
+                .types
+                .iter()
+                .all(|one| matches!(*one, "text" | "number")) =>
+        {
+            "text"
+        }
+        None => return None,
+    };
+    match only {
+        // an id is a name made of digits: nobody adds it up, and it may be longer than a number
+        "number" if found.kind == Some(Kind::Id) => Some("Str"),
+        "number" | NUMBER_AS_TEXT => Some("Num"),
         "time" => Some("At"),
         // Events take neither.
         "true or false" => (!is_meta).then_some("Bool"),
@@ -443,11 +363,6 @@ fn with_suffix(base: &str, suffix: &str) -> String {
     }
 }
 
-/// Whether a path is content, and not what is around it.
-fn is_content(format: Format, path: &str) -> bool {
-    format != Format::Segment || path.starts_with(".properties.") || path.starts_with(".traits.")
-}
-
 fn is_envelope(chosen: &Chosen, found: &Found) -> bool {
     let said = [&chosen.name, &chosen.id, &chosen.time];
     if let [key] = found.keys.as_slice()
@@ -463,9 +378,9 @@ fn is_envelope(chosen: &Chosen, found: &Found) -> bool {
     found.keys.len() == 1 && ENVELOPE.contains(&folded.as_str())
 }
 
-fn camel<'k>(keys: impl Iterator<Item = &'k str>) -> String {
+fn camel(words: &[String]) -> String {
     let mut name = String::new();
-    for word in keys.flat_map(words) {
+    for word in words {
         let ascii: String = word.chars().filter(char::is_ascii_alphanumeric).collect();
         let mut chars = ascii.chars();
         if name.is_empty() {

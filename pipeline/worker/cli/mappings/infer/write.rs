@@ -6,7 +6,8 @@ use ingest_mapping::mapping::Mapping;
 use serde_json::Value;
 
 use super::look::{Found, Looked, Seen};
-use super::plan::{Action, Customer, Proposed};
+use super::plan::{AS_TEXT, Action, Proposed};
+use super::whose::Customer;
 use crate::cli::mappings::drafts::pinned::{Case, differs};
 use crate::cli::mappings::drafts::redact::{Kind, Redactor};
 use crate::cli::mappings::drafts::yaml::scalar;
@@ -151,7 +152,7 @@ fn route(route: &Proposed<'_>, item: &str) -> Vec<String> {
         }
         Some(_) | None => lines.push(format!("    on: {}", on(&seen.name))),
     }
-    match (&route.action, &route.customer) {
+    match (&route.action, &route.whose.customer) {
         (Action::Skip { why }, _) => {
             lines.push(format!("    skip: {}", scalar(why)));
             return lines;
@@ -168,11 +169,14 @@ fn route(route: &Proposed<'_>, item: &str) -> Vec<String> {
                 .iter()
                 .map(|(kind, path)| format!("{kind}: {}", quote(path)))
                 .collect();
+            if route.whose.is_doubtful {
+                lines.push("    # is this the customer, and never somebody of the staff? Only then leave it as it is".to_owned());
+            }
             lines.push(format!("    customer: {{ {} }}", keys.join(", ")));
         }
         (_, Customer::From { klass, path }) => {
             lines.push(format!(
-                "    # whoever the {klass} belongs to that it names"
+                "    # whoever the {klass} belongs to that it names; objects of klass {klass} need this id as their externalId"
             ));
             lines.push(format!(
                 "    customer: {{ from: {{ klass: {}, externalId: {} }} }}",
@@ -184,6 +188,19 @@ fn route(route: &Proposed<'_>, item: &str) -> Vec<String> {
             lines.push("    # nobody is named, so the object is on no timeline; customer: { from: … } takes another object's customer".to_owned());
             lines.push("    customer: none".to_owned());
         }
+    }
+    let others: Vec<String> = route
+        .whose
+        .others
+        .iter()
+        .take(6)
+        .map(|path| comment(path))
+        .collect();
+    if !others.is_empty() {
+        lines.push(format!(
+            "    # not taken for the customer, because they are or may be somebody else: {}",
+            others.join(", ")
+        ));
     }
     lines.push("    do:".to_owned());
     match &route.action {
@@ -260,7 +277,7 @@ fn fields(key: &str, all: &[(String, String)], seen: &Seen, lines: &mut Vec<Stri
     for (name, path) in all {
         let often = seen
             .paths
-            .get(path)
+            .get(path.strip_suffix(AS_TEXT).unwrap_or(path))
             .map_or(0, |found| found.present * 100 / seen.count.max(1));
         let note = if often < 100 {
             format!("   # in {often} %")
@@ -329,6 +346,7 @@ fn told(found: &Found) -> &'static str {
         Some(Kind::Company) => "personal: company",
         Some(Kind::Address) => "personal: network address",
         Some(Kind::Birthday) => "personal: birthday",
+        Some(Kind::Card) => "personal: card number",
         Some(Kind::Secret) => "secret",
         Some(Kind::Text) => "personal, perhaps: free text",
     }
@@ -400,7 +418,7 @@ pub(super) fn report(looked: &Looked, routes: &[Proposed<'_>], unusable: usize) 
                     .to_owned()
             }
         };
-        let customer = match &route.customer {
+        let customer = match &route.whose.customer {
             _ if matches!(route.action, Action::Skip { .. } | Action::Gone { .. }) => String::new(),
             Customer::Envelope => String::new(),
             Customer::Keys(keys) => {

@@ -22,6 +22,11 @@ const SCHEMA: &str = include_str!(concat!(
     "/schemas/mapping.schema.json"
 ));
 
+const CONFIG_SCHEMA: &str = include_str!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/schemas/config.schema.json"
+));
+
 /// A file: its path, its content, and what it is.
 type File = (String, Cow<'static, str>, String);
 
@@ -48,6 +53,11 @@ fn files(preset: &Preset) -> anyhow::Result<Vec<File>> {
             "mapping.schema.json".to_owned(),
             Cow::Borrowed(SCHEMA),
             "the form of a mapping, for editors: the first line of the mapping names it".to_owned(),
+        ),
+        (
+            "config.schema.json".to_owned(),
+            Cow::Borrowed(CONFIG_SCHEMA),
+            "the form of the configuration, for editors, too".to_owned(),
         ),
         (
             "events.ndjson".to_owned(),
@@ -109,6 +119,7 @@ fn write(path: &Path, content: &str) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use ingest_mapping::mapping::node::Node;
     use ingest_model::outcome::Verdict;
     use ingest_model::record::{Offset, Position, Record, TopicPartition};
 
@@ -197,17 +208,27 @@ mod tests {
     }
 
     #[test]
-    fn the_path_for_editors_leads_to_a_schema() {
-        let dir = tempfile::tempdir().unwrap();
-        let shop = dir.path().join("shop");
-        init(&shop).unwrap();
-        let mapping = shop.join("mappings/segment.yaml");
-        let text = fs::read_to_string(&mapping).unwrap();
-        let named = text.lines().find_map(|line| line.split_once("$schema="));
-        let schema = mapping.parent().unwrap().join(named.unwrap().1);
-        let schema: serde_json::Value =
-            serde_json::from_str(&fs::read_to_string(schema).unwrap()).unwrap();
-        assert!(schema.get("$schema").is_some());
+    fn the_paths_for_editors_lead_to_schemas_that_the_files_fit() {
+        for preset in names() {
+            let dir = tempfile::tempdir().unwrap();
+            let shop = dir.path().join("shop");
+            init_with(&shop, preset).unwrap();
+            for file in ["worker.yaml".to_owned(), format!("mappings/{preset}.yaml")] {
+                let path = shop.join(&file);
+                let text = fs::read_to_string(&path).unwrap();
+                let first = text.lines().next().unwrap();
+                let named = first.strip_prefix("# yaml-language-server: $schema=");
+                let schema = path.parent().unwrap().join(named.unwrap());
+                let schema = fs::read_to_string(schema).unwrap();
+                let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+                let schema = jsonschema::draft202012::new(&schema).unwrap();
+                let document = Node::from_yaml(&text).unwrap().to_json();
+                let document = serde_json::to_value(document).unwrap();
+                let errors = schema.iter_errors(&document);
+                let errors: Vec<String> = errors.map(|error| error.to_string()).collect();
+                assert_eq!(errors, Vec::<String>::new(), "{preset}: {file}");
+            }
+        }
     }
 
     #[test]

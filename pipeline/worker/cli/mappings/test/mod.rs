@@ -30,6 +30,9 @@ pub fn run(args: &TestArgs, out: &mut Output<'_>) -> Result<CommandExit, Command
             out.line(
                 "no test was run: the configuration and its mappings have to be without faults",
             )?;
+            if let (Some(path), CommandError::Config(faults)) = (&args.junit, &error) {
+                write(path, &junit::of_faults(faults))?;
+            }
             return Err(error);
         }
         Err(error) => return Err(error),
@@ -50,7 +53,7 @@ pub fn run(args: &TestArgs, out: &mut Output<'_>) -> Result<CommandExit, Command
         }
     }
     if let Some(path) = &args.junit {
-        write(path, &junit::xml(&all))?;
+        write(path, &junit::xml(&all, args.min_coverage))?;
     }
     let mut exit = CommandExit::Good;
     if args.coverage || args.min_coverage.is_some() {
@@ -108,12 +111,9 @@ fn coverage(
             reached(fields),
             plural(fields.len(), "field"),
         ))?;
-        if let Some(least) = least.filter(|least| percent < *least) {
+        if let Some(told) = least.and_then(|least| tested.too_little(least)) {
             enough = false;
-            out.line(&format!(
-                "{}: {percent:.1} % is less than --min-coverage {least}: add tests, such as with --pin; --coverage lists what they miss",
-                tested.file
-            ))?;
+            out.line(&told)?;
         }
     }
     Ok(enough)

@@ -17,6 +17,18 @@ impl Tested {
         let failures = self.results.iter();
         failures.filter_map(|result| result.failure.as_ref().map(ToString::to_string))
     }
+
+    /// That the tests reach less than this part, if they do.
+    pub(super) fn too_little(&self, least: f64) -> Option<String> {
+        let percent = self.coverage.percent();
+        let way_out = "add tests, such as with --pin; --coverage lists what they miss";
+        (percent < least).then(|| {
+            format!(
+                "{}: {percent:.1} % is less than --min-coverage {least}: {way_out}",
+                self.file
+            )
+        })
+    }
 }
 
 /// Runs the tests of every mapping, once however many topics share it.

@@ -101,6 +101,42 @@ fn ci_systems_get_junit() {
 }
 
 #[test]
+fn ci_systems_are_told_of_too_few_tests_and_of_files_that_cannot_be_used() {
+    let dir = files();
+    let junit: PathBuf = dir.path().join("out.xml");
+    let written = |arguments: &[&str]| {
+        let named = ["--junit", junit.to_str().unwrap()];
+        let (_, exit) = test(dir.path(), &[&named, arguments].concat());
+        (std::fs::read_to_string(&junit).unwrap(), exit)
+    };
+    let (xml, exit) = written(&["--min-coverage", "63"]);
+    assert_eq!(exit, CommandExit::Faults);
+    for expected in [
+        "tests=\"2\" failures=\"1\">",
+        "<testcase name=\"the tests reach at least 63 % of its routes and fields\"",
+        "62.5 % is less than --min-coverage 63",
+    ] {
+        assert!(xml.contains(expected), "{expected} is not in\n{xml}");
+    }
+    assert!(
+        written(&["--min-coverage", "60"])
+            .0
+            .contains("failures=\"0\">")
+    );
+    let torn = mapping(dir.path()).replace("routes:", "routes: [");
+    std::fs::write(dir.path().join("m.yaml"), torn).unwrap();
+    let (xml, exit) = written(&[]);
+    assert_eq!(exit, CommandExit::Usage);
+    for expected in [
+        "tests=\"1\" failures=\"1\">",
+        "m.yaml\"",
+        "<failure type=\"fault\"",
+    ] {
+        assert!(xml.contains(expected), "{expected} is not in\n{xml}");
+    }
+}
+
+#[test]
 fn a_record_becomes_a_test_without_personal_data_and_comments_stay() {
     let dir = files();
     let (text, exit) = pin(dir.path(), RECORD, &[]);

@@ -40,7 +40,7 @@ use self::data::stop::Stop;
 use self::data::value::Val;
 pub(super) use self::inputs::of as inputs;
 use self::path::{NO_SUCH_PARTS, Path};
-pub(super) use self::pieces::of as pieces;
+pub(super) use self::pieces::{constants, of as pieces};
 use self::run::{At, Env, Run};
 use self::syntax::term::Term;
 use self::syntax::{outputs, parse};

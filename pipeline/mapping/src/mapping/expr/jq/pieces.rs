@@ -3,7 +3,7 @@
 //! The titles of digests are made after the event is gone, by code that knows no jq. So they are no more than this.
 
 use super::syntax::parse;
-use super::syntax::term::{Piece, Term};
+use super::syntax::term::{Math, Piece, Term};
 use crate::mapping::expr::Refused;
 use crate::mapping::expr::part::Part;
 use crate::value::Value;
@@ -16,6 +16,43 @@ pub(in crate::mapping::expr) fn of(text: &str) -> Result<Option<Vec<Part>>, Refu
         _ => None,
     };
     Ok(parts)
+}
+
+/// The constant texts of which an expression may compose its value.
+pub(in crate::mapping::expr) fn constants(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    if let Ok(term) = parse::parse(text) {
+        gather(&term, &mut found);
+    }
+    found
+}
+
+fn gather(term: &Term, found: &mut Vec<String>) {
+    match term {
+        Term::Const(Value::String(text)) => found.push(text.clone().into_owned()),
+        Term::Text(format, pieces) => {
+            for piece in pieces {
+                match piece {
+                    Piece::Text(text) => found.push(text.clone()),
+                    Piece::Term(term) if format.is_none() => gather(term, found),
+                    Piece::Term(_) => {}
+                }
+            }
+        }
+        Term::Math(Math::Add, left, right) | Term::Alt(left, right) => {
+            gather(left, found);
+            gather(right, found);
+        }
+        Term::If(choices, otherwise) => {
+            for (_, then) in choices {
+                gather(then, found);
+            }
+            if let Some(term) = otherwise {
+                gather(term, found);
+            }
+        }
+        _ => {}
+    }
 }
 
 fn part(piece: Piece) -> Option<Part> {

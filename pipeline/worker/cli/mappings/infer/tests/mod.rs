@@ -1,5 +1,7 @@
 //! Samples of several formats, and the mappings that are proposed for them.
 
+mod meaning;
+
 use std::fmt::Write as _;
 use std::path::PathBuf;
 

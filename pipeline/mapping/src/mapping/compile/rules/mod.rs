@@ -1,19 +1,22 @@
 //! The `do` list of a route: document to rules.
 
+mod identify;
+
+use self::identify::identify;
 use super::super::error::nearest;
 use super::super::expr::Expr;
 use super::super::model::bad::{BadFields, OnBad, covers};
 use super::super::model::optional::of_rule;
 use super::super::model::{
-    CustomRule, CustomerRule, IDENTITY_FIELDS, IdentifyRule, KOBJECT_FIELDS, KObjectRule, KeyRules,
-    LOCATION_FIELDS, Late, MetaRule, Party, Rule, TrackRule,
+    CustomRule, CustomerRule, KOBJECT_FIELDS, KObjectRule, Late, MetaRule, Party, Rule, Template,
+    TrackRule,
 };
 use super::super::node::{Content, Node};
 use super::digest::{digest, late};
 use super::duration::duration;
 use super::party::party;
 use super::reader::Reader;
-use super::values::{custom, field_rules, klass};
+use super::values::{constant, custom, field_rules, klass};
 use crate::body::attribute::{Suffix, check_meta_name};
 use crate::body::{MAX_PROPERTIES, RESERVED_META};
 use crate::value::Value;
@@ -51,24 +54,6 @@ const KOBJECT_KEYS: &[&str] = &[
     "onBad",
 ];
 const DELETION_KEYS: &[&str] = &["each", "kobject", "externalId", "version"];
-const IDENTIFY_KEYS: &[&str] = &[
-    "externalId",
-    "email",
-    "phone",
-    "name",
-    "company",
-    "username",
-    "signedUpAt",
-    "birthdayAt",
-    "gender",
-    "locale",
-    "timeZone",
-    "tags",
-    "remember",
-    "location",
-    "custom",
-];
-
 /// Fields that cannot be left out.
 const REQUIRED: &[&str] = &[
     "externalId",
@@ -267,41 +252,6 @@ fn bad_fields(
     BadFields::new(rest, own)
 }
 
-fn identify(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
-    let outer = reader.fields(node, at, &["identify", "each", "onBad"])?;
-    let at = format!("{at}.identify");
-    let fields = reader.fields(outer.get("identify")?, &at, IDENTIFY_KEYS)?;
-    let mut key = |name: &str| {
-        fields
-            .get(name)
-            .and_then(|node| reader.expr(node, &format!("{at}.{name}")))
-    };
-    let keys = KeyRules {
-        id: None,
-        external_id: key("externalId"),
-        email: key("email"),
-        phone: key("phone"),
-    };
-    let values = field_rules(reader, &fields, &at, IDENTITY_FIELDS);
-    let location = match fields.get("location") {
-        None => Vec::new(),
-        Some(node) => {
-            let at = format!("{at}.location");
-            let known: Vec<&str> = LOCATION_FIELDS.iter().map(|(name, _)| *name).collect();
-            let fields = reader.fields(node, &at, &known)?;
-            field_rules(reader, &fields, &at, LOCATION_FIELDS)
-        }
-    };
-    let custom = custom(reader, &fields, &at, "custom", 0);
-    Some(Rule::Identify(IdentifyRule {
-        keys,
-        fields: values,
-        location,
-        custom,
-        bad: BadFields::default(),
-    }))
-}
-
 fn track(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
     let fields = reader.fields(node, at, TRACK_KEYS)?;
     let mut expr = |name: &str| {
@@ -310,6 +260,9 @@ fn track(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
             .map(|node| reader.expr(node, &format!("{at}.{name}")))
     };
     let (name, session, tracking_id) = (expr("track"), expr("session"), expr("trackingId"));
+    if let (Some(node), Some(Some(expr))) = (fields.get("track"), &name) {
+        constant::event_name(reader, node, &format!("{at}.track"), expr);
+    }
     let mut meta = Vec::new();
     if let Some(node) = fields.get("meta") {
         let at = format!("{at}.meta");
@@ -408,6 +361,15 @@ fn kobject(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
         reader.doubt(fields.place, at, problem, help);
     }
     let values = field_rules(reader, &fields, at, KOBJECT_FIELDS);
+    if let (Some(node), Some(Some(expr))) = (fields.get("externalId"), &external_id) {
+        constant::id_of_thing(reader, node, &format!("{at}.externalId"), expr);
+    }
+    let title = values.iter().find(|rule| rule.name == "title");
+    if let (Some(node), Some(Template::Expr(expr))) =
+        (fields.get("title"), title.map(|rule| &rule.value))
+    {
+        constant::title(reader, node, &format!("{at}.title"), expr);
+    }
     let own = usize::from(version.is_some()) + usize::from(reader.marks);
     let mut custom = custom(reader, &fields, at, "custom", own);
     if reader.marks && !custom.iter().any(|one| one.name == DELETED.0) {
@@ -467,6 +429,9 @@ fn deletion(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
         reader.expr(node, &format!("{at}.{name}"))
     };
     let (external_id, version) = (expr("externalId"), expr("version"));
+    if let (Some(node), Some(expr)) = (fields.get("externalId"), &external_id) {
+        constant::id_of_thing(reader, node, &format!("{at}.externalId"), expr);
+    }
     Some(Rule::KObject(KObjectRule {
         marks: false,
         deletes: true,

@@ -1,5 +1,7 @@
 //! Values that several operations have: klasses, templates, attributes.
 
+pub(super) mod constant;
+
 use std::sync::Arc;
 
 use super::super::expr::Expr;

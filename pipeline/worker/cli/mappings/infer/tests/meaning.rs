@@ -1,0 +1,132 @@
+//! Whom and what an event is about, and what its values mean.
+
+use super::*;
+
+/// The part of the mapping that is the route for this event.
+fn route_of(mapping: &str, on: &str) -> String {
+    let route = mapping.split(&format!("    on: {on}\n")).nth(1);
+    let route = route.unwrap_or_else(|| panic!("{on} is not in\n{mapping}"));
+    format!("{}\n", route.split("\n\n").next().unwrap_or_default())
+}
+
+#[test]
+fn nobody_but_the_customer_is_taken_for_one() {
+    let of_order = "customer: { from: { klass: order, externalId: .order_id } }";
+    let tracker = shipped("easypost").join("\n");
+    let cases: &[(&str, &str, &str, &[&str])] = &[
+        // somebody of the shop's staff made the refund
+        (
+            r#"{"topic":"refunds/create","payload":{"id":9,"order_id":5512,"user_id":799,"created_at":"2026-03-04T05:06:07Z"}}"#,
+            "shopify",
+            "refunds/create",
+            &[of_order, "somebody else: .user_id"],
+        ),
+        // a transaction of an order is none, and a dispute is no charge
+        (
+            r#"{"topic":"order_transactions/create","payload":{"id":9,"order_id":5512,"user_id":799}}"#,
+            "shopify",
+            "order_transactions/create",
+            &["kobject: order-transaction", of_order],
+        ),
+        (
+            r#"{"id":"evt_1","object":"event","type":"charge.dispute.created","created":1772600767,"livemode":true,"data":{"object":{"id":"dp_1","object":"dispute","charge":"ch_1","evidence":{"customer_email_address":"maria@shop.example"}}}}"#,
+            "stripe",
+            "charge.dispute.created",
+            &[
+                "customer: none",
+                "kobject: dispute",
+                ".customer_email_address",
+            ],
+        ),
+        (
+            r#"{"type":"refund.issued","refund_id":"R1","order_id":"o1","staff_id":"s1","approved_by":"jo@shop.example"}"#,
+            "json",
+            "refund.issued",
+            &[of_order, ".staff_id"],
+        ),
+        (
+            r#"{"type":"gift.sent","order_id":"o1","user_id":"u1","buyer":{"mail":"maria@shop.example"},"recipient":"otto@shop.example"}"#,
+            "json",
+            "gift.sent",
+            &["customer: { email: .buyer.mail }", ".recipient, .user_id"],
+        ),
+        (
+            r#"{"type":"invite.sent","invitee_email":"otto@shop.example","seller":{"id":7,"email":"s@shop.example"}}"#,
+            "json",
+            "invite.sent",
+            &["skip: "],
+        ),
+        (
+            r#"{"type":"quiz.done","user_id":"u1","points":5}"#,
+            "json",
+            "quiz.done",
+            &[
+                "customer: { externalId: .user_id }",
+                "never somebody of the staff?",
+            ],
+        ),
+        (
+            r#"{"type":"sale.done","sale_id":"s1","customer":{"id":"c1","account_manager":{"email":"am@shop.example"}},"email":"maria@shop.example"}"#,
+            "json",
+            "sale.done",
+            &["customer: { externalId: .customer.id, email: .email }"],
+        ),
+        (
+            &tracker,
+            "easypost",
+            "tracker.created",
+            &["customer: none", ".user_id"],
+        ),
+    ];
+    for (sample, format, on, expected) in cases {
+        let records = sample.starts_with(r#"{"value""#).then_some("--records");
+        let arguments = ["--format", format].into_iter().chain(records);
+        let (told, mapping, exit) = infer(sample, &arguments.collect::<Vec<_>>());
+        assert_eq!(exit, CommandExit::Good, "{told}");
+        let route = route_of(&mapping, on);
+        for expected in *expected {
+            assert!(route.contains(expected), "{expected} is not in\n{route}");
+        }
+    }
+}
+
+#[test]
+fn suffixes_are_those_of_what_values_mean() {
+    let sample = r#"{"type":"sale.done","sale_id":"s1","customer_id":"c1","total":"27.50","discount_code":"1234","order_id":5512,"placed_at_ms":1772600767000,"started":"2026-03-04","status":"paid","previous_attributes":{"status":"open"},"paid_with":"4111 1111 1111 1111","card":4111111111111111}
+{"type":"hint.given","customer_id":"c1","order_id":5512,"amount":"3.10"}"#;
+    let (told, mapping, exit) = infer(sample, &["--format", "json"]);
+    assert_eq!(exit, CommandExit::Good, "{told}");
+    let sale = route_of(&mapping, "sale.done");
+    for expected in [
+        "totalNum: .total\n",
+        "discountCodeStr: .discount_code\n",
+        "orderIdStr: .order_id\n",
+        "placedAt: .placed_at_ms\n",
+        "statusStr: .status\n",
+    ] {
+        assert!(sale.contains(expected), "{expected} is not in\n{sale}");
+    }
+    let hint = route_of(&mapping, "hint.given");
+    for expected in [
+        "amountNum: .amount\n",
+        "orderIdStr: '.order_id // empty | tostring'\n",
+    ] {
+        assert!(hint.contains(expected), "{expected} is not in\n{hint}");
+    }
+    assert!(!sale.contains("previous_attributes.status\n"), "{sale}");
+    assert!(!mapping.contains("4111"), "{mapping}");
+    assert!(mapping.contains("personal: card number"), "{mapping}");
+    let looks = "looks personal, not proposed as attributes: .card, .paid_with";
+    assert!(told.contains(looks), "{told}");
+}
+
+#[test]
+fn rows_with_a_schema_are_read_as_rows() {
+    let row = r#"{"schema":{"type":"struct","optional":false,"name":"shop.orders","fields":[{"field":"id","type":"int32"},{"field":"total","type":"string"}]},"payload":{"id":7,"total":"5.20","customer_id":9}}"#;
+    let (told, mapping, exit) = infer(&format!("{row}\n"), &[]);
+    assert_eq!(exit, CommandExit::Good, "{told}");
+    assert!(mapping.contains("format: debezium\n"), "{mapping}");
+    // What no format reads is not said to be none of the first one.
+    let (told, _, _) = infer("{\"a\":1}\n", &[]);
+    assert!(told.contains("can be read as format json"), "{told}");
+}
