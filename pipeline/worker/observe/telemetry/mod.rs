@@ -8,6 +8,7 @@
 //! Logs go to standard error; standard output is for the output of commands.
 
 mod redact;
+pub mod traces;
 
 use std::fmt;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ const OURS: &[&str] = &[
     "ingest_kustomer",
     "ingest_mapping",
     "ingest_model",
+    "ingest_traces",
     "kustomer_sim",
 ];
 
