@@ -7,6 +7,8 @@
 //!
 //! Logs go to standard error; standard output is for the output of commands.
 
+pub mod heap;
+pub mod memory;
 mod redact;
 pub mod traces;
 
