@@ -122,6 +122,7 @@ fn parts(kafka: &KafkaSettings, url: &str, observer: Observer) -> anyhow::Result
     machine.topics.insert(Topic::new(TOPIC), topic);
     Ok(PumpParts {
         renewal: None,
+        traces: None,
         kafka: kafka.clone(),
         dead_letter_topic: Topic::new(DEAD_LETTERS),
         hold_topic: None,

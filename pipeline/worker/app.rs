@@ -31,6 +31,7 @@ use crate::lifecycle::{Exit, Signals, Supervisor};
 use crate::observe::advice::Places;
 use crate::observe::metrics::Metrics;
 use crate::observe::metrics::labels::RecordingCause;
+use crate::observe::telemetry::traces::{TraceSettings, Traces};
 use crate::observe::{Observer, telemetry};
 use crate::pump::mappers::suspects::{Child, Patience, Suspects};
 use crate::pump::mappers::{Judge, TrafficRules};
@@ -274,9 +275,28 @@ pub fn parts(
         registry,
         suspects: suspects(settings, options),
         mapper_threads: settings.delivery.mapper_threads,
+        traces: traces(settings, &observer).context("tracing")?,
         observer,
         recorder,
     })
+}
+
+/// Follows records, if a collector is configured.
+fn traces(settings: &Settings, observer: &Observer) -> anyhow::Result<Option<Traces>> {
+    let Some(place) = &settings.tracing else {
+        return Ok(None);
+    };
+    let seed = RandomState::new().build_hasher().finish();
+    let (host, port) = settings.kustomer.base_url.server();
+    let settings = TraceSettings {
+        export: place.export(&format!("{seed:016x}"))?,
+        ratio: place.ratio,
+        spans_per_second: place.spans_per_second,
+        group: Arc::from(settings.kafka.group.as_str()),
+        server: (host.to_owned(), port),
+        seed,
+    };
+    Ok(Some(Traces::new(&settings, observer.clone())?))
 }
 
 /// What decides how urgent a record is.

@@ -29,16 +29,23 @@ impl Clock {
 
     /// The wall clock, in milliseconds since 1970; 0 if it is set to an earlier time.
     #[must_use]
+    pub fn unix_ms(self) -> i64 {
+        i64::try_from(self.since_1970().as_millis()).unwrap_or_default()
+    }
+
+    /// The same in nanoseconds.
+    #[must_use]
+    pub fn unix_ns(self) -> u64 {
+        u64::try_from(self.since_1970().as_nanos()).unwrap_or_default()
+    }
+
     #[expect(
         clippy::disallowed_methods,
         reason = "the one place that reads the wall clock"
     )]
-    pub fn unix_ms(self) -> i64 {
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .ok()
-            .and_then(|since| i64::try_from(since.as_millis()).ok())
-            .unwrap_or_default()
+    fn since_1970(self) -> Duration {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        since.unwrap_or_default()
     }
 }
 

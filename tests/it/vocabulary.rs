@@ -24,7 +24,7 @@ const BASES: [&str; 6] = [
 ];
 
 /// Our crates, each with those of our crates that it may name.
-const OURS: [(&str, &str); 9] = [
+const OURS: [(&str, &str); 10] = [
     ("pipeline/model", ""),
     ("pipeline/encoding", "ingest-model"),
     ("pipeline/mapping", "ingest-model"),
@@ -33,6 +33,7 @@ const OURS: [(&str, &str); 9] = [
     ("pipeline/kustomer", "ingest-model"),
     ("pipeline/registry", "ingest-model ingest-encoding"),
     ("pipeline/tokens", ""),
+    ("pipeline/traces", ""),
     ("pipeline/simulator", ""),
 ];
 
@@ -45,7 +46,8 @@ const PURE: [&str; 4] = [
 ];
 
 /// Dependencies, each with the only crate below `pipeline/` that may name it for any purpose.
-const ALONE: [(&str, &str); 6] = [
+const ALONE: [(&str, &str); 7] = [
+    ("prost", "pipeline/traces"),
     ("prost-reflect", "pipeline/encoding"),
     ("protox", "pipeline/encoding"),
     ("regex-automata", "pipeline/mapping"),
@@ -105,6 +107,7 @@ fn crates_name_only_what_they_may() {
         ("pipeline/kustomer", "", "prometheus"),
         ("pipeline/registry", "", "rdkafka prometheus"),
         ("pipeline/tokens", "", "rdkafka prometheus"),
+        ("pipeline/traces", "", "rdkafka prometheus"),
         ("pipeline/simulator", "dependencies", "reqwest prometheus"),
         (".", "dependencies", "rdkafka reqwest governor"),
     ] {

@@ -107,6 +107,11 @@ impl Client {
 
     /// Sends a call and returns the result. Dropping the future leaves a write ambiguous.
     pub async fn send(&self, call: &Call) -> Reply {
+        self.send_telling(call).await.0
+    }
+
+    /// The same, and the status of the answer, if one came: nothing but what people are shown may depend on that.
+    pub async fn send_telling(&self, call: &Call) -> (Reply, Option<u16>) {
         let request = encode(call);
         let endpoint = request.endpoint;
         let key = self.key.get();
@@ -119,18 +124,20 @@ impl Client {
                 } else {
                     classify(call, &reply)
                 };
-                Reply {
+                let answered = Reply {
                     limits: reply.limits,
                     trouble: trouble_of(&reply, &result),
                     result,
-                }
+                };
+                (answered, Some(reply.status))
             }
             Err(NoAnswer { why, trouble }) => {
                 tracing::debug!(endpoint, failure = %trouble, "not answered");
-                Reply {
+                let unanswered = Reply {
                     trouble: Some(trouble),
                     ..unanswered(call, why)
-                }
+                };
+                (unanswered, None)
             }
         }
     }

@@ -133,6 +133,13 @@ impl BaseUrl {
         host.map_or(self.text.as_str(), |(_, host)| host)
     }
 
+    /// The host's name or address alone, and its port.
+    #[must_use]
+    pub fn server(&self) -> (&str, u16) {
+        let port = self.url.port_or_known_default();
+        (self.url.host_str().unwrap_or_default(), port.unwrap_or(443))
+    }
+
     /// The URL without a trailing slash.
     #[must_use]
     pub fn as_str(&self) -> &str {

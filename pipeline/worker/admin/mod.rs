@@ -11,6 +11,8 @@
 //! | `POST /holds/{id}/release` | ends a hold; 404 if there is no such hold |
 //! | `POST /pauses` | pauses a topic, a route or a destination: body a [`PauseBody`] |
 //! | `POST /pauses/resume` | ends its pauses; 404 if there are none |
+//! | `GET /debug/heap` | which code holds the heap, for `pprof`; 501 unless the program is built with the feature `heap-profile` |
+//! | `GET /debug/memory` | where the memory of the process is; asked for like a change |
 //! | `POST /debug/recording` | writes the last steps to a file; answers with its path and size, 409 if nothing is recorded |
 //!
 //! Who may do that, [`access`] says: what changes something is taken only from this machine, or with a token.
@@ -56,6 +58,8 @@ use crate::config::pauses::Pausable;
 use crate::observe::metrics::Metrics;
 use crate::observe::metrics::labels::{AdminAction, AdminResult, RecordingCause};
 use crate::observe::telemetry::LevelHandle;
+use crate::observe::telemetry::heap::{self, NoProfile};
+use crate::observe::telemetry::memory::ProcessMemory;
 use crate::pump::Command;
 use crate::pump::recorder::{Recorder, RecordingError};
 
@@ -160,6 +164,8 @@ pub fn router(state: AdminState, access: Access) -> Router {
         .route("/holds/{id}/release", post(release))
         .route("/pauses", post(pause))
         .route("/pauses/resume", post(resume))
+        .route("/debug/heap", get(show_heap))
+        .route("/debug/memory", get(show_memory))
         .route("/debug/recording", post(record))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn_with_state(access.clone(), access::guard))
@@ -370,6 +376,38 @@ async fn record(State(state): State<AdminState>, Extension(access): Extension<Ac
         Ok(Err(error @ RecordingError::Write(_))) => {
             problem_response(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string())
         }
+        Err(error) => problem_response(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+    }
+}
+
+async fn show_heap() -> Response {
+    let profile = match tokio::task::spawn_blocking(heap::profile).await {
+        Ok(profile) => profile,
+        Err(error) => Err(NoProfile::Failed(error.to_string())),
+    };
+    match profile {
+        Ok(profile) => {
+            let kind = [(header::CONTENT_TYPE, "application/octet-stream")];
+            (kind, profile).into_response()
+        }
+        Err(error) => {
+            let status = match error {
+                NoProfile::NotBuilt => StatusCode::NOT_IMPLEMENTED,
+                NoProfile::Off => StatusCode::CONFLICT,
+                NoProfile::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            };
+            problem_response(status, &error.to_string())
+        }
+    }
+}
+
+async fn show_memory(State(state): State<AdminState>) -> Response {
+    match tokio::task::spawn_blocking(ProcessMemory::now).await {
+        Ok(Ok(process)) => {
+            let budget = state.report().budget;
+            Json(json!({ "process": process, "budget": budget })).into_response()
+        }
+        Ok(Err(error)) => problem_response(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
         Err(error) => problem_response(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
     }
 }

@@ -36,6 +36,16 @@ pub const LOG_LEVEL: &str = "info";
 pub const RECORDING_STEPS: u64 = 20_000;
 /// `debug.recording.bytes`.
 pub const RECORDING_BYTES: u64 = 8 << 20;
+/// `tracing.interval`.
+pub const TRACING_INTERVAL: Duration = Duration::from_secs(5);
+/// `tracing.queue`.
+pub const TRACING_QUEUE: u64 = 2_048;
+/// `tracing.ratio`.
+pub const TRACING_RATIO: f64 = 0.01;
+/// `tracing.spans_per_second`.
+pub const TRACING_SPANS_PER_SECOND: u64 = 100;
+/// `tracing.timeout`.
+pub const TRACING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// `debug.recording.dir`.
 #[must_use]

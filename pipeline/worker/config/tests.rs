@@ -413,7 +413,7 @@ mod schema {
                 &format!("schema_registry: {{ basic: {unknown}, "),
             )
             .replace("debug: { ", &format!("debug: {{ recording: {unknown}, "))
-            + &format!("pauses: [ {unknown} ]\nprivacy: {unknown}\n");
+            + &format!("pauses: [ {unknown} ]\nprivacy: {unknown}\ntracing: {unknown}\n");
         let faults = check(&text).unwrap_err();
         for (section, known) in &keys {
             let path = section.replace("[]", "[0]");

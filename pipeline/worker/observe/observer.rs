@@ -14,11 +14,12 @@ use ingest_model::outcome::{HeldBy, HoldCause, Rejection, SkipReason};
 use ingest_model::record::{Topic, TopicPartition};
 use ingest_model::trouble::Seen;
 use ingest_registry::RegistryStatus;
+use ingest_traces::Told;
 
 use super::advice::Places;
 use super::breaks::{Breaks, Cause};
 use super::metrics::Metrics;
-use super::metrics::labels::Renewal;
+use super::metrics::labels::{Renewal, SpanLoss};
 use super::retention::Outlook;
 use super::watchdog::Stalled;
 use crate::clock::Clock;
@@ -183,6 +184,22 @@ impl Observer {
 
     pub(crate) fn snapshot(&self, snapshot: &Snapshot, at: Instant) {
         self.metrics.observe_snapshot(snapshot, at);
+    }
+
+    /// What became of spans.
+    pub(crate) fn spans(&self, told: &Told) {
+        match told {
+            Told::Exported(spans) => self.metrics.spans_exported(*spans),
+            Told::Dropped(why, spans) => self.metrics.spans_lost(SpanLoss::Export(*why), *spans),
+            Told::Failing(error) => {
+                self.metrics.spans_failing(true);
+                tracing::warn!(%error, "spans do not arrive at the collector; deliveries go on: see tracing.endpoint");
+            }
+            Told::Recovered => {
+                self.metrics.spans_failing(false);
+                tracing::info!("spans arrive at the collector again");
+            }
+        }
     }
 
     /// The progress of a restore, in offsets of the state topic.

@@ -89,6 +89,7 @@ impl Pump {
     pub(super) fn lost(&mut self, partitions: Vec<(TopicPartition, Epoch)>) {
         for (partition, epoch) in partitions {
             tracing::warn!(%partition, "lost: another member may own it");
+            self.trace_gone(&partition);
             self.step(Input::Lost { partition, epoch });
         }
     }

@@ -10,7 +10,6 @@
 //! last, where they can starve nothing.
 
 mod brokers;
-mod error;
 mod letter;
 mod letters;
 mod lives;
@@ -20,8 +19,8 @@ pub mod recorder;
 mod requests;
 mod source;
 mod state;
+mod traced;
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ingest_delivery::hold::LetterTopic;
@@ -42,12 +41,11 @@ pub use self::brokers::{
     BrokersView, Credentials, CredentialsStatus, KafkaRenewal, KafkaStatus, TopicProblem,
     TopicTrouble,
 };
-pub use self::error::PumpError;
 pub use self::letter::{header as letter_header, held_letter_of, letter_of};
 use self::letters::Letters;
 use self::mappers::suspects::Suspects;
-use self::mappers::{Batch, Judge, Mapped, MappedRecord, Mappers};
-pub use self::port::{Command, PumpView};
+use self::mappers::{Batch, Judge, Mappers};
+pub use self::port::{Command, PumpError, PumpView};
 use self::recorder::Recorder;
 use self::requests::Requests;
 pub use self::requests::{PauseWatch, ReserveChange, ReserveWatch};
@@ -55,6 +53,7 @@ use self::state::State;
 pub use self::state::{Progress, StateTopicError, judge as judge_state_topic};
 use crate::clock::Clock;
 use crate::observe::Observer;
+use crate::observe::telemetry::traces::Traces;
 
 /// Everything needed to build a pump.
 #[derive(Debug)]
@@ -87,6 +86,8 @@ pub struct PumpParts {
     pub observer: Observer,
     /// Records every step.
     pub recorder: Recorder,
+    /// Follows records; `None` if nobody wants to know.
+    pub traces: Option<Traces>,
 }
 
 /// How often the view is refreshed.
@@ -101,6 +102,7 @@ struct Pump {
     letters: Letters,
     observer: Observer,
     recorder: Recorder,
+    traces: Option<Traces>,
     dead_letter_topic: Topic,
     hold_topic: Option<Topic>,
     /// A partition without a committed offset is read from its end.
@@ -183,6 +185,7 @@ pub async fn run(
         letters,
         observer: parts.observer,
         recorder: parts.recorder,
+        traces: parts.traces.map(Traces::started),
         dead_letter_topic: parts.dead_letter_topic,
         hold_topic: parts.hold_topic,
         reads_from_end: parts.kafka.reads_from_end(),
@@ -208,11 +211,7 @@ pub async fn run(
                 pump.step(Input::Shutdown);
             }
             Some(command) = commands.recv() => pump.command(command),
-            Some((request, reply)) = pump.requests.next() => {
-                let reply = Arc::new(reply);
-                pump.reserve.heard(Clock.now(), &reply.limits);
-                pump.step(Input::Replied { request, reply });
-            }
+            Some(answered) = pump.requests.next() => pump.answered(answered),
             Some(ended) = pump.letters.next() => pump.letter_ended(ended),
             Some(answers) = state::ended(pump.state.as_mut(), &pump.view.brokers) => {
                 for input in answers? {
@@ -255,12 +254,16 @@ pub async fn run(
     }
     pump.publish(&views);
     pump.requests.abort();
+    let traces = pump.traces.take();
     watching.abort_all();
     pump.command_source(SourceCommand::Stop);
     source::stopped(&mut control, &mut mapped).await;
     drop(mapped);
     forwarding.shutdown().await;
     mapper_threads.ended().await;
+    if let Some(traces) = traces {
+        traces.finish().await;
+    }
     Ok(())
 }
 
@@ -296,54 +299,9 @@ impl Pump {
         }
     }
 
-    /// Counts the records of a batch: neighbours of one topic together.
-    fn came_in(&mut self, all: &[Mapped]) {
-        for some in all.chunk_by(|one, next| one.topic() == next.topic()) {
-            let records = some.iter().map(Mapped::records).sum();
-            self.view.records_in += records;
-            if let Some(first) = some.first() {
-                self.observer.records_in(first.topic(), records);
-            }
-        }
-    }
-
-    fn mapped(&mut self, mapped: Mapped) {
-        match mapped {
-            Mapped::Skipped(run, notes) => {
-                let topic = &run.partition.topic;
-                notes
-                    .iter()
-                    .for_each(|notes| self.observer.noted(topic, notes));
-                self.step(Input::Skipped(run));
-            }
-            Mapped::Waits(missing) => self.step(Input::SchemaMissing(missing)),
-            Mapped::Record(mapped) => {
-                let MappedRecord {
-                    record,
-                    epoch,
-                    event_ms,
-                    traffic,
-                    notes,
-                    verdict,
-                    dropped,
-                } = *mapped;
-                let topic = &record.position.partition.topic;
-                self.observer.noted(topic, &notes);
-                self.step(Input::Record {
-                    record,
-                    epoch,
-                    event_ms,
-                    traffic,
-                    verdict,
-                    dropped,
-                });
-            }
-        }
-    }
-
     fn carry_out(&mut self, decided: Instant, now_ms: i64, effect: Effect) {
         match effect {
-            Effect::Send { request, call } => self.requests.send(decided, request, call),
+            Effect::Send { request, call } => self.send(decided, request, call),
             Effect::DeadLetter {
                 letter,
                 record,
@@ -380,6 +338,7 @@ impl Pump {
             Effect::Resume(partitions) => self.command_source(SourceCommand::Resume(partitions)),
             Effect::HandBack { partition, epoch } => {
                 tracing::info!(%partition, "handing back");
+                self.trace_gone(&partition);
                 self.command_source(SourceCommand::HandBack(vec![(partition, epoch)]));
             }
             Effect::Restore { partition, epoch } => {
@@ -397,7 +356,10 @@ impl Pump {
                 }
             }
             Effect::Drained => self.drained = true,
-            Effect::Fact(fact) => self.observer.fact(&fact, now_ms),
+            Effect::Fact(fact) => {
+                self.trace_fact(&fact);
+                self.observer.fact(&fact, now_ms);
+            }
         }
     }
 
@@ -492,6 +454,7 @@ impl Pump {
         self.view.snapshot = self.machine.snapshot(now);
         self.view.restore = self.state.as_ref().and_then(State::progress);
         self.observer.snapshot(&self.view.snapshot, self.view.at);
+        self.trace_jobs();
         let restore = self.view.restore.unwrap_or_default();
         self.observer.restoring(restore.read, restore.total);
         views.send_replace(Some(self.view.clone()));

@@ -1,4 +1,4 @@
-//! The commands that people can send to the pump, and what it shows.
+//! The commands that people can send to the pump, what it shows, and why it ends unasked.
 
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::brokers::BrokersView;
 use super::requests::ReserveChange;
-use super::state::Progress;
+use super::state::{Progress, StateTopicError};
 
 /// A command from a person, or from what watches the API key and the suppressed people.
 #[derive(Debug)]
@@ -75,6 +75,26 @@ pub struct PumpView {
     pub brokers: BrokersView,
     /// How the schema registry is, if there is one.
     pub registry: Option<ingest_registry::RegistryStatus>,
+}
+
+/// Why a pump ended although nobody asked it to.
+#[derive(Debug, thiserror::Error)]
+pub enum PumpError {
+    /// A client could not be created.
+    #[error(transparent)]
+    Start(#[from] ingest_kafka::StartError),
+    /// The Kafka client cannot go on.
+    #[error("the Kafka client cannot go on: {0}")]
+    Source(String),
+    /// The state topic cannot be used as it is.
+    #[error(transparent)]
+    State(#[from] StateTopicError),
+    /// The threads that decode and map ended.
+    #[error("a mapper thread ended")]
+    Mapper,
+    /// A mapper thread could not be started.
+    #[error("a mapper thread could not be started: {0}")]
+    Thread(#[from] std::io::Error),
 }
 
 // === impl Command ===

@@ -18,6 +18,7 @@ mod reserve;
 mod schemas;
 mod suppressed;
 mod tls;
+mod traces;
 mod weather;
 
 use std::collections::{BTreeMap, HashMap};
@@ -146,6 +147,7 @@ impl Rig {
         };
         let parts = PumpParts {
             renewal: None,
+            traces: None,
             kafka: kafka.clone(),
             dead_letter_topic: Topic::new(LETTERS),
             hold_topic: None,

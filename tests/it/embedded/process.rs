@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use ingest_kafka::embedded::EmbeddedBroker;
 use ingest_kafka::{KafkaOptions, KafkaSettings, OutgoingRecord, RecordProducer};
@@ -12,7 +13,7 @@ use kustomer_sim::Config;
 use kustomer_sim::server::Server;
 use serde_json::Value;
 
-use super::MAPPING;
+use super::{MAPPING, PATIENCE};
 
 pub(super) const EVENTS: &str = "quay.events";
 pub(super) const DEAD: &str = "quay.dead";
@@ -133,14 +134,37 @@ impl Worker {
     }
 }
 
+impl Worker {
+    /// Drains it as SIGTERM does. Returns its log.
+    pub(super) async fn terminate(mut self) -> Vec<String> {
+        let id = i32::try_from(self.child.id()).unwrap();
+        let process = rustix::process::Pid::from_raw(id).unwrap();
+        rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+        let ended = tokio::time::timeout(PATIENCE, async {
+            while self.child.try_wait().unwrap().is_none() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+        assert!(ended.await.is_ok(), "waited for the drain");
+        self.read_log()
+    }
+
+    /// All of its log, once it has ended.
+    fn read_log(&mut self) -> Vec<String> {
+        let lines = self.log.take().and_then(|log| log.join().ok());
+        let lines = lines.unwrap_or_default();
+        if !std::thread::panicking() {
+            assert_nothing_personal(&lines);
+        }
+        lines
+    }
+}
+
 impl Drop for Worker {
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
-        let lines = self.log.take().and_then(|log| log.join().ok());
-        if !std::thread::panicking() {
-            assert_nothing_personal(&lines.unwrap_or_default());
-        }
+        self.read_log();
     }
 }
 

@@ -14,7 +14,7 @@ use self::circles::{Source, circles};
 use crate::vocabulary::{files, read, root};
 
 /// Every crate, by the folder of its sources.
-const CRATES: [&str; 10] = [
+const CRATES: [&str; 11] = [
     "pipeline/model/src",
     "pipeline/encoding/src",
     "pipeline/mapping/src",
@@ -23,6 +23,7 @@ const CRATES: [&str; 10] = [
     "pipeline/kustomer/src",
     "pipeline/registry/src",
     "pipeline/tokens/src",
+    "pipeline/traces/src",
     "pipeline/simulator/src",
     "pipeline/worker",
 ];

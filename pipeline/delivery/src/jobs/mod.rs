@@ -435,6 +435,11 @@ impl Jobs {
         self.open.get(&job).map(|job| job.next_read)
     }
 
+    /// Whether a job with that id in Kustomer is open.
+    pub(crate) fn has_remote(&self, remote: &str) -> bool {
+        self.find(|job| &*job.ticket.id == remote).is_some()
+    }
+
     /// How many jobs are open.
     pub(crate) fn len(&self) -> usize {
         self.open.len()

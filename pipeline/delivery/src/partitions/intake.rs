@@ -17,7 +17,7 @@ use crate::seam::port::{Committed, Metadata, RecordId, SkippedRun};
 use crate::seam::rider::split;
 use ingest_model::outcome::Batch;
 use ingest_model::outcome::{Rejected, SkipReason};
-use ingest_model::record::{Epoch, Offset, Record, Topic, TopicPartition, Traffic};
+use ingest_model::record::{Epoch, Offset, Partition, Record, Topic, TopicPartition, Traffic};
 use ingest_model::repeat::ChangeKey;
 
 /// What a record costs besides its bytes and operations: its state, its place in lanes and ledgers.
@@ -89,8 +89,8 @@ impl Partitions {
         match admission {
             Admission::Open => {}
             Admission::SettledBefore => {
-                let topic = &record.position.partition.topic;
-                skipped(turn, topic, SkipReason::SettledBefore, 1);
+                let place = Some((partition.partition, offset));
+                skipped(turn, &partition.topic, place, SkipReason::SettledBefore, 1);
                 return Admitted::SettledBefore;
             }
             Admission::OutOfOrder => return Admitted::Ignored,
@@ -137,7 +137,7 @@ impl Partitions {
         }
         self.guard.skipped(&run.partition, run.records());
         for (reason, records) in &run.reasons {
-            skipped(turn, &run.partition.topic, *reason, *records);
+            skipped(turn, &run.partition.topic, None, *reason, *records);
         }
         true
     }
@@ -231,9 +231,16 @@ fn vouch(
 }
 
 /// Records were settled without having been charged.
-fn skipped(turn: &mut Turn, topic: &Topic, reason: SkipReason, records: u64) {
+fn skipped(
+    turn: &mut Turn,
+    topic: &Topic,
+    place: Option<(Partition, Offset)>,
+    reason: SkipReason,
+    records: u64,
+) {
     turn.fact(Fact::Settled {
         topic: topic.clone(),
+        place,
         settlement: Settlement::Skipped(reason),
         records,
         event_ms: None,

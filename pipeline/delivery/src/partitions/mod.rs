@@ -41,7 +41,7 @@ use crate::seam::port::RecordId;
 use ingest_model::batch::OperationId;
 use ingest_model::lookup::Lookup;
 use ingest_model::outcome::{HeldBy, Waits};
-use ingest_model::record::{Epoch, Offset, Topic, TopicPartition};
+use ingest_model::record::{Epoch, Offset, Position, Topic, TopicPartition};
 use ingest_model::repeat::{ChangeKey, Changes};
 use ingest_model::state_log::OperationRef;
 
@@ -203,6 +203,13 @@ impl Partitions {
 
     pub(crate) fn record(&self, id: RecordId) -> Option<&RecordState> {
         self.records.get(&id)
+    }
+
+    /// Whether a record that was read in the present life of its partition is not settled.
+    pub(crate) fn is_open(&self, position: &Position, epoch: Epoch) -> bool {
+        let assignment = self.assignments.get(&position.partition);
+        let present = assignment.filter(|assignment| assignment.epoch == epoch);
+        present.is_some_and(|assignment| assignment.ledger.is_open(position.offset))
     }
 
     /// The offset of a record, if it belongs to the present life of its partition.

@@ -133,6 +133,7 @@ impl Partitions {
         }
         turn.fact(Fact::Settled {
             topic: position.partition.topic.clone(),
+            place: Some((position.partition.partition, position.offset)),
             settlement,
             records: 1,
             event_ms: state.event_ms,

@@ -10,7 +10,7 @@ use crate::seam::invariant::Invariant;
 use ingest_model::call::Class;
 use ingest_model::outcome::{HeldBy, HoldCause, Rejection, RetryCause, SkipReason, Waits};
 use ingest_model::reading::{Gap, LifeCause};
-use ingest_model::record::{Offset, Topic, TopicPartition, Traffic};
+use ingest_model::record::{Offset, Partition, Topic, TopicPartition, Traffic};
 use ingest_model::trouble::Seen;
 
 /// One thing that happened in the machine.
@@ -20,6 +20,8 @@ pub enum Fact {
     Settled {
         /// Their topic.
         topic: Topic,
+        /// Which one it is, if it is one.
+        place: Option<(Partition, Offset)>,
         /// How.
         settlement: Settlement,
         /// How many.

@@ -168,6 +168,11 @@ impl Sending {
         self.under_way.remove(&request)
     }
 
+    /// What a request in flight is.
+    pub(crate) fn what(&self, request: RequestId) -> Option<&SentKind> {
+        self.under_way.get(&request).map(|(sent, _)| &sent.what)
+    }
+
     /// An answer took so long.
     pub(crate) fn took(&mut self, time: Duration) {
         let weight = if self.usual_time > 0.0 { LATELY } else { 1.0 };

@@ -7,12 +7,14 @@ mod bulk;
 mod customer;
 mod kobject;
 mod request;
+mod template;
 pub(crate) mod token;
 mod tracking;
 
 use ingest_model::call::Call;
 
 pub use self::request::{HttpRequest, Method};
+pub use self::template::template;
 
 /// The request for a call.
 #[must_use]

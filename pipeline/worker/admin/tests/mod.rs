@@ -1,6 +1,7 @@
 //! The server over a real socket.
 
 mod connections;
+mod inside;
 mod pauses;
 
 use ingest_delivery::machine::{FrontierView, Keeps, OperationView, RecordView};
@@ -418,6 +419,8 @@ async fn without_a_token_an_address_that_others_reach_takes_no_changes() {
         ("PUT", "/log-level"),
         ("POST", "/holds/3/release"),
         ("POST", "/debug/recording"),
+        ("GET", "/debug/memory"),
+        ("GET", "/debug/heap"),
         ("POST", "/live/../holds/3/release"),
         ("DELETE", "/status"),
     ] {

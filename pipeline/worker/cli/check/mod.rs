@@ -8,6 +8,7 @@ pub(crate) mod needs;
 mod online;
 mod registry;
 pub mod suppressed;
+mod tracing;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -156,6 +157,7 @@ fn offline(settings: &Settings) -> Vec<Finding> {
     }
     findings.extend(settings.suppressed.as_ref().and_then(suppressed::finding));
     findings.extend(registry::warnings(settings));
+    findings.extend(tracing::warnings(settings));
     let missing: Vec<Finding> = missing_files(settings).collect();
     // A missing file may exist where the worker runs, so the client is tried only if none is missing.
     if missing.is_empty()

@@ -15,7 +15,7 @@ use ingest_model::trouble::TroubleKind;
 use super::backlog;
 use super::finding::Finding;
 use super::needs::roles;
-use super::registry;
+use super::{registry, tracing};
 use crate::app::places;
 use crate::cli::exit::CommandError;
 use crate::cli::provision::needed::{
@@ -45,6 +45,7 @@ pub(super) fn findings(settings: &Settings) -> Result<Vec<Finding>, CommandError
         )],
     };
     findings.extend(runtime.block_on(registry::asked(settings)));
+    findings.extend(runtime.block_on(tracing::asked(settings)));
     let (brokers, client) = kafka(settings);
     findings.extend(brokers);
     let reachable = client.is_some();

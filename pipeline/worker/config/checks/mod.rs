@@ -10,6 +10,7 @@ mod mappings;
 mod pauses;
 mod privacy;
 mod reserve;
+mod tracing;
 
 use std::time::Duration;
 
@@ -53,6 +54,10 @@ pub(super) fn settings(raw: &RawConfig, checker: &mut Checker<'_>) -> Option<Set
         Some(entries) => checker.pauses(entries, pausable.as_ref()),
         None => None,
     };
+    let tracing = match &raw.tracing {
+        Some(tracing) => checker.tracing(tracing).map(Some),
+        None => Some(None),
+    };
     Some(Settings {
         file: checker.file.to_owned(),
         kafka: kafka?,
@@ -66,6 +71,7 @@ pub(super) fn settings(raw: &RawConfig, checker: &mut Checker<'_>) -> Option<Set
         suppressed: suppressed?,
         recording: recording?,
         pauses: pauses?,
+        tracing: tracing?,
     })
 }
 

@@ -7,6 +7,7 @@ mod admin;
 mod encodings;
 mod pauses;
 mod reader;
+mod tracing;
 
 use std::fmt;
 
@@ -58,6 +59,22 @@ pub(crate) struct RawConfig {
     pub(crate) recording: RawRecording,
     /// `None` if it is not a list.
     pub(crate) pauses: Option<Vec<RawPause>>,
+    pub(crate) tracing: Option<RawTracing>,
+}
+
+/// `tracing`.
+#[derive(Debug)]
+pub(crate) struct RawTracing {
+    pub(crate) place: Place,
+    pub(crate) endpoint: Leaf,
+    /// By name.
+    pub(crate) headers: Vec<At<RawProperty>>,
+    pub(crate) ca: Leaf,
+    pub(crate) timeout: Leaf,
+    pub(crate) interval: Leaf,
+    pub(crate) queue: Leaf,
+    pub(crate) ratio: Leaf,
+    pub(crate) spans_per_second: Leaf,
 }
 
 /// `pauses[]`.

@@ -44,6 +44,7 @@ pub(crate) fn read(file: &Path, tree: &Node, faults: &mut Faults) -> RawConfig {
             "debug",
             "pauses",
             "privacy",
+            "tracing",
         ],
     );
     let kafka = reader.kafka(&root);
@@ -93,6 +94,7 @@ pub(crate) fn read(file: &Path, tree: &Node, faults: &mut Faults) -> RawConfig {
             dir: reader.leaf(&recording, "dir"),
         },
         pauses: reader.pauses(&root),
+        tracing: reader.tracing(&root),
     }
 }
 
@@ -346,7 +348,7 @@ impl Reader<'_> {
     }
 
     /// A single value, or a reference to one.
-    fn property(&mut self, node: &Node, key: String) -> Option<RawProperty> {
+    pub(super) fn property(&mut self, node: &Node, key: String) -> Option<RawProperty> {
         if matches!(node.content, Content::Map(_)) {
             return Some(RawProperty::Secret(self.secret_map(node, key)));
         }
@@ -477,7 +479,13 @@ impl Reader<'_> {
         })
     }
 
-    fn fault(&mut self, spot: Spot, key: &str, problem: impl Into<String>, way_out: &str) {
+    pub(super) fn fault(
+        &mut self,
+        spot: Spot,
+        key: &str,
+        problem: impl Into<String>,
+        way_out: &str,
+    ) {
         self.faults.push(Fault {
             file: self.file.to_owned(),
             spot: Some(spot),

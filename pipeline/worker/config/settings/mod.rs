@@ -14,16 +14,19 @@ use ingest_kustomer::{BaseUrl, ClientSettings};
 use ingest_mapping::route::Pipeline;
 use ingest_model::record::{Topic, Traffic};
 use ingest_registry::AskedOnce;
-use secrecy::ExposeSecret as _;
 
 mod files;
 mod kafka;
+mod property;
 pub mod suppressed;
+mod tracing;
 pub(in crate::config) mod units;
 
 pub use self::files::{FileError, KafkaFiles, LOCATIONS};
 pub use self::kafka::ClientSettingsError;
+pub use self::property::PropertyValue;
 use self::suppressed::SuppressedFile;
+pub use self::tracing::{TracingError, TracingPlace};
 use super::defaults;
 use super::pauses::PauseSchedule;
 use super::registry::{RegistryError, RegistryPlace};
@@ -58,6 +61,8 @@ pub struct Settings {
     pub recording: RecordingSettings,
     /// `pauses`: what is paused at which times.
     pub pauses: PauseSchedule,
+    /// `tracing`: where spans go, if anywhere.
+    pub tracing: Option<TracingPlace>,
 }
 
 /// `admin`. Port 0 picks a free one.
@@ -158,15 +163,6 @@ pub enum KeyedBy {
     None,
 }
 
-/// A value in the configuration, or a reference to one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PropertyValue {
-    /// A value in the configuration itself.
-    Plain(String),
-    /// A secret, by reference.
-    Secret(SecretRef),
-}
-
 /// `kustomer`: the destination.
 #[derive(Debug, Clone)]
 pub struct KustomerSettings {
@@ -248,22 +244,6 @@ impl Settings {
         client.connect_timeout = client.connect_timeout.min(self.kustomer.request_timeout);
         client.connections = self.kustomer.max_concurrency;
         Ok(client)
-    }
-}
-
-// === impl PropertyValue ===
-
-impl PropertyValue {
-    /// The value; a secret is read now.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be read.
-    pub fn read(&self) -> Result<String, SecretError> {
-        match self {
-            Self::Plain(value) => Ok(value.clone()),
-            Self::Secret(place) => Ok(place.read_text()?.expose_secret().to_owned()),
-        }
     }
 }
 

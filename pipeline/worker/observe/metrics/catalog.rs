@@ -372,6 +372,12 @@ catalog! {
         "Broken invariants; anything above 0 is a bug in the worker.";
     recordings: IntCounterVec, "recordings_written_total", [RecordingCause],
         "How often the last steps were written to a file.";
+    spans_exported: IntCounterVec, "spans_exported_total", [],
+        "Spans that the collector has taken.";
+    spans_lost: IntCounterVec, "spans_dropped_total", [SpanLoss],
+        "Spans that did not arrive at the collector, and records that were not followed because there were as many spans as there may be.";
+    spans_failing: GaugeVec, "span_export_failing", [],
+        "1 while spans do not arrive at the collector; absent while tracing is off.";
 
     // The process.
     build_info: GaugeVec, "build_info", [Version],

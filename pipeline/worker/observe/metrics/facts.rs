@@ -26,6 +26,7 @@ impl Metrics {
                 event_ms,
                 record_ms,
                 traffic,
+                place: _,
             } => {
                 let records = *records;
                 let topic = topic.as_str();

@@ -14,6 +14,7 @@ use ingest_model::call::Class;
 use ingest_model::outcome::{HeldBy, HoldCause, Rejection, RetryCause, SkipReason, Waits};
 use ingest_model::reading::LifeCause;
 use ingest_model::record::Traffic;
+use ingest_traces::Reason;
 
 pub use super::by_hand::{AdminAction, AdminResult, KeyResult};
 use crate::observe::pace::DrainState;
@@ -64,6 +65,33 @@ impl Renewal {
             Self::Renewed => "renewed",
             Self::Refused => "refused",
         }
+    }
+}
+
+/// Why a span is lost, or a record is not followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpanLoss {
+    /// There are as many spans as there may be: the record is not followed.
+    OverLimit,
+    /// It did not arrive.
+    Export(Reason),
+}
+
+impl SpanLoss {
+    /// The label in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OverLimit => "over_limit",
+            Self::Export(reason) => reason.as_str(),
+        }
+    }
+
+    fn all() -> Vec<&'static str> {
+        let exports = Reason::ALL.iter().map(|reason| reason.as_str());
+        std::iter::once(Self::OverLimit.as_str())
+            .chain(exports)
+            .collect()
     }
 }
 
@@ -138,6 +166,8 @@ pub enum Label {
     AdminResult,
     /// What became of an API key.
     KeyResult,
+    /// Why a span is lost.
+    SpanLoss,
     /// The kind of error that the Kafka client reports.
     SourceError,
     /// What ended one life of a partition.
@@ -220,9 +250,12 @@ impl Label {
             Self::Field => "field",
             Self::Version => "version",
             Self::Verdict | Self::EventVerdict => "verdict",
-            Self::SkipReason | Self::Rejection | Self::Unusable | Self::BadTime | Self::Ignored => {
-                "reason"
-            }
+            Self::SkipReason
+            | Self::Rejection
+            | Self::Unusable
+            | Self::BadTime
+            | Self::Ignored
+            | Self::SpanLoss => "reason",
             Self::KeyKind => "key",
             Self::Class | Self::SpentOn => "class",
             Self::Outcome => "outcome",
@@ -267,6 +300,7 @@ impl Label {
                 Settlement::as_str,
             ),
             Self::EventVerdict => vec![EMITTED, SKIPPED, REJECTED],
+            Self::SpanLoss => SpanLoss::all(),
             Self::SkipReason => all(SkipReason::ALL, SkipReason::as_str),
             Self::Rejection => all(Rejection::ALL, Rejection::as_str),
             Self::KeyKind => all(KeyKind::ALL, KeyKind::as_str),

@@ -23,7 +23,7 @@ use prometheus::{GaugeVec, Histogram, IntCounter, Registry, TextEncoder};
 use self::catalog::Families;
 use self::labels::{
     ACCEPTED, AdminAction, AdminResult, EMITTED, Fallback, KeyResult, REJECTED, RecordingCause,
-    Renewal, SKIPPED,
+    Renewal, SKIPPED, SpanLoss,
 };
 use crate::observe::account::Figures;
 use crate::observe::breaks::Cause;
@@ -191,6 +191,24 @@ impl Metrics {
     pub fn key_problem(&self, is_wrong: bool) {
         let gauge = self.families.key_problem.with_label_values(NONE);
         gauge.set(f64::from(u8::from(is_wrong)));
+    }
+
+    /// Whether spans do not arrive.
+    pub fn spans_failing(&self, failing: bool) {
+        let gauge = self.families.spans_failing.with_label_values(NONE);
+        gauge.set(f64::from(u8::from(failing)));
+    }
+
+    /// So many spans arrived.
+    pub fn spans_exported(&self, spans: usize) {
+        let counter = self.families.spans_exported.with_label_values(NONE);
+        counter.inc_by(u64::try_from(spans).unwrap_or(u64::MAX));
+    }
+
+    /// So many are lost.
+    pub fn spans_lost(&self, why: SpanLoss, spans: usize) {
+        let counter = &self.families.spans_lost.with_label_values(&[why.as_str()]);
+        counter.inc_by(u64::try_from(spans).unwrap_or(u64::MAX));
     }
 
     /// So many keys are on the list of people of whom nothing is sent.

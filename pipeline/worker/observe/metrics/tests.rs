@@ -179,6 +179,7 @@ fn what_is_emitted_is_in_the_catalog_with_closed_values() {
         let fact = Fact::Settled {
             records: 1,
             topic: topic.clone(),
+            place: None,
             settlement,
             event_ms: Some(1_000),
             record_ms: Some(9_000),

@@ -7,7 +7,10 @@
 //!
 //! Logs go to standard error; standard output is for the output of commands.
 
+pub mod heap;
+pub mod memory;
 mod redact;
+pub mod traces;
 
 use std::fmt;
 use std::sync::Arc;
@@ -30,6 +33,7 @@ const OURS: &[&str] = &[
     "ingest_kustomer",
     "ingest_mapping",
     "ingest_model",
+    "ingest_traces",
     "kustomer_sim",
 ];
 

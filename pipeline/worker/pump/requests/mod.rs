@@ -21,8 +21,16 @@ pub(super) struct Requests {
     client: Client,
     /// A request that has not begun this long after it was decided is not sent.
     asleep_after: Option<Duration>,
-    tasks: JoinSet<(RequestId, Reply)>,
+    tasks: JoinSet<Answered>,
     of_task: HashMap<Id, RequestId>,
+}
+
+/// A request that was answered, or of which nothing is known.
+pub(super) struct Answered {
+    pub(super) request: RequestId,
+    pub(super) reply: Reply,
+    /// The status of the answer, if one came.
+    pub(super) status: Option<u16>,
 }
 
 impl Requests {
@@ -42,15 +50,20 @@ impl Requests {
         let task = self.tasks.spawn(async move {
             let passed = Clock.now().saturating_duration_since(decided);
             if limit.is_some_and(|limit| passed >= limit) {
-                return (request, lost());
+                return Answered::lost(request);
             }
-            (request, client.send(&call).await)
+            let (reply, status) = client.send_telling(&call).await;
+            Answered {
+                request,
+                reply,
+                status,
+            }
         });
         self.of_task.insert(task.id(), request);
     }
 
     /// The next answer; `None` if no request is under way. Cancel-safe.
-    pub(super) async fn next(&mut self) -> Option<(RequestId, Reply)> {
+    pub(super) async fn next(&mut self) -> Option<Answered> {
         loop {
             match self.tasks.join_next_with_id().await? {
                 Ok((task, answered)) => {
@@ -59,7 +72,7 @@ impl Requests {
                 }
                 Err(error) => {
                     if let Some(request) = self.ended(&error) {
-                        return Some((request, lost()));
+                        return Some(Answered::lost(request));
                     }
                 }
             }
@@ -77,12 +90,19 @@ impl Requests {
     }
 }
 
-/// The answer to a request of which nothing is known.
-fn lost() -> Reply {
-    Reply {
-        limits: Limits::default(),
-        result: CallResult::Lost,
-        trouble: None,
+impl Answered {
+    /// Nothing is known of it.
+    fn lost(request: RequestId) -> Self {
+        let reply = Reply {
+            limits: Limits::default(),
+            result: CallResult::Lost,
+            trouble: None,
+        };
+        Self {
+            request,
+            reply,
+            status: None,
+        }
     }
 }
 
@@ -105,9 +125,9 @@ mod tests {
         for (limit, sent) in [(Some(limit), false), (Some(2 * limit), true), (None, true)] {
             let mut requests = Requests::new(client.clone(), limit);
             requests.send(before, seventh, Arc::new(Call::Probe));
-            let (request, reply) = requests.next().await.unwrap();
-            assert_eq!(request, seventh);
-            assert_eq!(reply.result != CallResult::Lost, sent, "{limit:?}");
+            let answered = requests.next().await.unwrap();
+            assert_eq!(answered.request, seventh);
+            assert_eq!(answered.reply.result != CallResult::Lost, sent, "{limit:?}");
             assert!(requests.next().await.is_none());
         }
     }

@@ -187,6 +187,7 @@ fn parts(
     );
     Ok(PumpParts {
         renewal: None,
+        traces: None,
         registry: None,
         kafka: kafka.clone(),
         dead_letter_topic: Topic::new(DEAD_LETTERS),

@@ -1,5 +1,6 @@
 //! The machine's present state, for gauges and `/status`.
 
+mod carried;
 mod frontier;
 
 use std::sync::Arc;

@@ -246,6 +246,12 @@ impl Ledger {
         }
     }
 
+    /// Whether this offset is unsettled.
+    #[must_use]
+    pub fn is_open(&self, offset: Offset) -> bool {
+        self.open.contains_key(&offset)
+    }
+
     /// How many offsets there are from the frontier to the last one read, inclusive; 0 if all are settled.
     #[must_use]
     pub fn span(&self) -> u64 {
