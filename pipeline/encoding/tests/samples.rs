@@ -1,6 +1,8 @@
 //! Schemas of Avro that others wrote, where `INGEST_SAMPLES` says where they are: each can be used. They have properties of other programs'
 //! (`arg.properties`), which say nothing about values.
 
+#![expect(clippy::expect_used, reason = "the helpers of tests fail like tests")]
+
 use std::fs;
 use std::path::Path;
 

@@ -42,6 +42,8 @@ const HIDDEN: &[&str] = &[
 ];
 /// Lists show so many items.
 const ITEMS: usize = 3;
+/// Values show so many characters.
+const LONGEST: usize = 240;
 
 /// An operation, and the example that it is made of.
 struct Made {
@@ -131,10 +133,11 @@ fn line(value: &Value) -> String {
         Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
     };
     let text = text.replace(['\n', '\r'], " ").replace('|', "\\|");
-    match text.char_indices().nth(240) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
+    if text.chars().count() <= LONGEST {
+        return text;
     }
+    let begins: String = text.chars().take(LONGEST).collect();
+    format!("{begins}…")
 }
 
 /// The rows of a table: attributes first, then what stands beside them, then lists.
@@ -160,7 +163,7 @@ fn rows(shown: &Map<String, Value>, into: &mut String) {
         .chain(own)
         .chain(parts("data"));
     for (name, value) in all.filter(|(name, _)| !HIDDEN.contains(&name.as_str())) {
-        let _ = writeln!(into, "| `{name}` | {} |", line(value));
+        writeln!(into, "| `{name}` | {} |", line(value)).unwrap();
     }
 }
 
@@ -172,13 +175,14 @@ fn card(made: &Made, into: &mut String) {
             .map(line)
     };
     let title = text("title").unwrap_or_default();
-    let _ = writeln!(
+    writeln!(
         into,
         "| **{title}** | {} |\n|---|---|",
         text("description").unwrap_or_default()
-    );
+    )
+    .unwrap();
     if let Some(at) = text("createdAt") {
-        let _ = writeln!(into, "| created | {at} |");
+        writeln!(into, "| created | {at} |").unwrap();
     }
     let whose = match made.shown.get("customer") {
         Some(Value::Object(keys)) => match keys.get("from") {
@@ -196,7 +200,7 @@ fn card(made: &Made, into: &mut String) {
         },
         Some(_) | None => "nobody's".to_owned(),
     };
-    let _ = writeln!(into, "| customer | {whose} |");
+    writeln!(into, "| customer | {whose} |").unwrap();
     rows(&made.shown, into);
 }
 
@@ -210,7 +214,7 @@ fn told(preset: &Preset) -> String {
         );
         match *kind {
             "kobject" | "digest" => {
-                let _ = writeln!(text, "\n### `{name}` ({})\n\n{from}\n", preset.name);
+                writeln!(text, "\n### `{name}` ({})\n\n{from}\n", preset.name).unwrap();
                 card(made, &mut text);
             }
             "company" | "customer" | "identify" => {
@@ -224,10 +228,11 @@ fn told(preset: &Preset) -> String {
                 } else {
                     ""
                 };
-                let _ = writeln!(
+                writeln!(
                     text,
                     "\n**{what}**{how}. {from}\n\n| field | value |\n|---|---|"
-                );
+                )
+                .unwrap();
                 rows(&made.shown, &mut text);
             }
             _ => {}
@@ -238,10 +243,11 @@ fn told(preset: &Preset) -> String {
         .filter(|((kind, _), _)| *kind == "track")
         .collect();
     if !tracks.is_empty() {
-        let _ = writeln!(
+        writeln!(
             text,
             "\n**On the timeline**, as events:\n\n| event | with | example |\n|---|---|---|"
-        );
+        )
+        .unwrap();
         for ((_, name), made) in tracks {
             let meta = made
                 .shown
@@ -254,12 +260,13 @@ fn told(preset: &Preset) -> String {
             let meta: Vec<String> = meta
                 .map(|(name, value)| format!("`{name}` {}", line(value)))
                 .collect();
-            let _ = writeln!(
+            writeln!(
                 text,
                 "| {name} | {} | `{}` |",
                 meta.join(", "),
                 made.example
-            );
+            )
+            .unwrap();
         }
     }
     text
@@ -276,12 +283,12 @@ fn the_page_of_cards_shows_what_the_mappings_make() {
         fs::write(&path, &page).unwrap();
     }
     let written = fs::read_to_string(&path).unwrap_or_default();
-    let differs = written.lines().zip(page.lines()).position(|(a, b)| a != b);
+    let mut lines = written.lines().zip(page.lines());
+    let same = lines.position(|(a, b)| a != b);
+    let shorter = written.lines().count().min(page.lines().count());
     assert!(
         written == page,
         "docs/cards.md is not what the mappings make now, from line {} on; `just examples` writes it anew",
-        differs.map_or(written.lines().count().min(page.lines().count()), |line| {
-            line
-        }) + 1
+        same.unwrap_or(shorter) + 1
     );
 }

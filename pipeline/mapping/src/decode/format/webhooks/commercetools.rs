@@ -1,5 +1,5 @@
 //! The notifications of commercetools in their own form, and in that of CloudEvents: there the notification is the `data`, and in
-//! binary mode the value itself. The attributes of a CloudEvent are `$event.attributes`.
+//! binary mode the value itself. Its attributes are `$event.attributes`.
 //!
 //! | | from |
 //! |---|---|
@@ -109,7 +109,7 @@ fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
     Ok(relay::content(body, found, more))
 }
 
-/// The notification, and the attributes of the CloudEvent around it, if it is in one.
+/// The notification, and the attributes of the event around it, if it is in one.
 fn notification(mut body: Map<'_>) -> Result<(Map<'_>, Map<'_>), Decoded> {
     if !body.contains_key("specversion") {
         return Ok((body, Map::new()));
