@@ -87,7 +87,7 @@ kustomer-ingest init shop && cd shop && kustomer-ingest explain --config worker.
 kustomer-ingest init shop --preset shopify"
 )]
 pub struct InitArgs {
-    /// The mapping to begin with: segment, shopify, stripe, woocommerce, commercetools, easypost, aftership, debezium or cloudevents.
+    /// The mapping to begin with: segment (or rudderstack, which is the same), shopify, stripe, woocommerce, commercetools, easypost, aftership, debezium or cloudevents.
     #[arg(long, value_name = "NAME", default_value = "segment")]
     pub preset: String,
     /// The folder; the current one if left out.

@@ -184,6 +184,13 @@ mod tests {
     }
 
     #[test]
+    fn rudderstack_begins_as_segment_does() {
+        let dir = tempfile::tempdir().unwrap();
+        init_with(dir.path(), "rudderstack").unwrap();
+        assert!(dir.path().join("mappings/segment.yaml").is_file());
+    }
+
+    #[test]
     fn an_unknown_preset_is_told_with_all_that_there_are() {
         let dir = tempfile::tempdir().unwrap();
         let error = init_with(dir.path(), "shopfy").unwrap_err();

@@ -113,6 +113,9 @@ const PRESETS: &[Preset] = &[
     ),
 ];
 
+/// Other names of presets, for those whose messages have the same form.
+const ALSO: &[(&str, &str)] = &[("rudderstack", "segment")];
+
 /// The names of all presets.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     PRESETS.iter().map(|preset| preset.name)
@@ -121,14 +124,19 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 impl Preset {
     /// The preset with that name.
     pub(super) fn named(name: &str) -> Result<&'static Self, CommandError> {
-        PRESETS.iter().find(|one| one.name == name).ok_or_else(|| {
-            let near = nearest(name, names()).map(|near| format!("; did you mean {near}?"));
-            CommandError::Usage(format!(
-                "--preset {name}: there is no such mapping{} There are {}",
-                near.unwrap_or_else(|| ".".to_owned()),
-                names().collect::<Vec<_>>().join(", ")
-            ))
-        })
+        let also = ALSO.iter().find(|(also, _)| *also == name);
+        let wanted = also.map_or(name, |(_, preset)| preset);
+        PRESETS
+            .iter()
+            .find(|one| one.name == wanted)
+            .ok_or_else(|| {
+                let near = nearest(name, names()).map(|near| format!("; did you mean {near}?"));
+                CommandError::Usage(format!(
+                    "--preset {name}: there is no such mapping{} There are {}",
+                    near.unwrap_or_else(|| ".".to_owned()),
+                    names().collect::<Vec<_>>().join(", ")
+                ))
+            })
     }
 
     /// The events, one on each line, and how many they are.
