@@ -201,13 +201,11 @@ fn doubt(doubt: &MappingError) -> Finding {
 /// Routes that write for a customer although neither they nor the format name one: every record would be rejected.
 fn nobody_named(pipeline: &Pipeline) -> Vec<Finding> {
     let format = pipeline.format();
-    let knows_none = |route: &RouteInfo| match format {
+    let knows_none = |route: &RouteInfo| {
         // its webhooks name a customer where they are about one, and otherwise a number alone
-        Format::Bigcommerce => {
-            let is_of_one = |on: &String| on == "*" || fold(on).starts_with(&fold(OF_CUSTOMERS));
-            !route.on.iter().any(is_of_one)
-        }
-        other => !other.names_customers(),
+        let is_of_one = |on: &String| on == "*" || fold(on).starts_with(&fold(OF_CUSTOMERS));
+        let is_of_others = format == Format::Bigcommerce && !route.on.iter().any(is_of_one);
+        is_of_others || !format.names_customers()
     };
     let file = pipeline.mapping().file();
     let routes = pipeline.mapping().routes().into_iter();

@@ -262,7 +262,7 @@ pub(super) fn is_card(text: &str) -> bool {
             (_, twice) => twice,
         })
         .sum();
-    is_long_enough && sum % 10 == 0
+    is_long_enough && sum.is_multiple_of(10)
 }
 
 /// Numbers of payment cards within a text.

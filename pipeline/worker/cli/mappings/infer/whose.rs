@@ -231,10 +231,12 @@ pub(super) fn customer(format: Format, seen: &Seen) -> Whose {
         let Some(kind) = kind_of_key(found, &words) else {
             continue;
         };
-        let party = match party(&words) {
-            _ if found.is_past() => Party::Other,
-            Party::Person if has_users_of_merchants(format) => Party::Other,
-            party => party,
+        let party = party(&words);
+        let of_merchant = party == Party::Person && has_users_of_merchants(format);
+        let party = if of_merchant || found.is_past() {
+            Party::Other
+        } else {
+            party
         };
         named.push((party, kind, path, found));
     }
