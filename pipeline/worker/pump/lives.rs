@@ -1,4 +1,4 @@
-//! What the source reports about readings that end, or do not continue at their position.
+//! What comes of reading: records, with what the mapper threads made of them, and readings that end, or do not continue at their position.
 
 use std::collections::BTreeSet;
 
@@ -8,10 +8,58 @@ use ingest_kafka::{Assigned, LostPosition, SourceCommand, SourceEvent};
 use ingest_model::reading::Gap;
 use ingest_model::record::{Epoch, Topic, TopicPartition};
 
+use super::mappers::{Mapped, MappedRecord};
 use super::{Command, Pump, source};
 use crate::observe::breaks::Cause;
 
 impl Pump {
+    /// Counts the records of a batch: neighbours of one topic together.
+    pub(super) fn came_in(&mut self, all: &[Mapped]) {
+        for some in all.chunk_by(|one, next| one.topic() == next.topic()) {
+            let records = some.iter().map(Mapped::records).sum();
+            self.view.records_in += records;
+            if let Some(first) = some.first() {
+                self.observer.records_in(first.topic(), records);
+            }
+        }
+    }
+
+    pub(super) fn mapped(&mut self, mapped: Mapped) {
+        match mapped {
+            Mapped::Skipped(run, notes) => {
+                let topic = &run.partition.topic;
+                notes
+                    .iter()
+                    .for_each(|notes| self.observer.noted(topic, notes));
+                self.step(Input::Skipped(run));
+            }
+            Mapped::Waits(missing) => self.step(Input::SchemaMissing(missing)),
+            Mapped::Record(mapped) => {
+                let MappedRecord {
+                    record,
+                    epoch,
+                    event_ms,
+                    traffic,
+                    notes,
+                    verdict,
+                    dropped,
+                    event_ids,
+                } = *mapped;
+                let topic = &record.position.partition.topic;
+                self.observer.noted(topic, &notes);
+                self.step(Input::Record {
+                    record,
+                    epoch,
+                    event_ms,
+                    traffic,
+                    verdict,
+                    dropped,
+                    event_ids,
+                });
+            }
+        }
+    }
+
     /// A partition begins a new life, or records of it were deleted unread.
     pub(super) fn reading_broke(&mut self, event: SourceEvent) {
         if let SourceEvent::NewLife {

@@ -149,6 +149,7 @@ impl Rig {
             kafka: kafka.clone(),
             dead_letter_topic: Topic::new(LETTERS),
             hold_topic: None,
+            receipts_topic: None,
             machine,
             reserve: ReserveWatch::new(reserve, scale),
             pauses: PauseWatch::default(),

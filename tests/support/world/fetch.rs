@@ -67,6 +67,7 @@ impl World {
                         traffic,
                         verdict,
                         dropped: Vec::new(),
+                        event_ids: None,
                     },
                 );
             }

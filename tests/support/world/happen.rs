@@ -138,7 +138,7 @@ impl World {
                 };
                 self.later(Duration::from_millis(5), event);
             }
-            Effect::Drained => {}
+            Effect::Receipt(_) | Effect::Drained => {}
             Effect::Fact(fact) => {
                 if let Fact::Settled {
                     settlement,

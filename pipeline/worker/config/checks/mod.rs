@@ -10,6 +10,7 @@ mod mappings;
 mod pauses;
 mod privacy;
 mod reserve;
+mod topics;
 
 use std::time::Duration;
 

@@ -15,7 +15,7 @@ use ingest_model::outcome::{HeldBy, HoldCause, Rejection, RetryCause, SkipReason
 use ingest_model::reading::LifeCause;
 use ingest_model::record::Traffic;
 
-pub use super::by_hand::{AdminAction, AdminResult, KeyResult};
+pub use super::by_hand::{AdminAction, AdminResult, KeyResult, ReceiptResult};
 use crate::observe::pace::DrainState;
 
 /// Why a recording was written.
@@ -138,6 +138,8 @@ pub enum Label {
     AdminResult,
     /// What became of an API key.
     KeyResult,
+    /// What became of a receipt.
+    ReceiptResult,
     /// The kind of error that the Kafka client reports.
     SourceError,
     /// What ended one life of a partition.
@@ -236,7 +238,11 @@ impl Label {
             Self::RepeatKind | Self::Kind | Self::SourceError => "kind",
             Self::From => "from",
             Self::Traffic => "traffic",
-            Self::Found | Self::Commit | Self::KeyResult | Self::AdminResult => "result",
+            Self::Found
+            | Self::Commit
+            | Self::KeyResult
+            | Self::ReceiptResult
+            | Self::AdminResult => "result",
             Self::AdminAction => "action",
             Self::Way | Self::Saved => "way",
             Self::Scope => "scope",
@@ -303,6 +309,7 @@ impl Label {
             Self::AdminAction => all(AdminAction::ALL, AdminAction::as_str),
             Self::AdminResult => all(AdminResult::ALL, AdminResult::as_str),
             Self::KeyResult => all(KeyResult::ALL, KeyResult::as_str),
+            Self::ReceiptResult => all(ReceiptResult::ALL, ReceiptResult::as_str),
             Self::SourceError => all(&SourceErrorKind::ALL, SourceErrorKind::as_str),
             Self::Invariant => all(Invariant::ALL, Invariant::as_str),
             Self::RecordingCause => all(RecordingCause::ALL, RecordingCause::as_str),
