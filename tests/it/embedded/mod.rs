@@ -13,6 +13,7 @@ mod keys;
 mod letters;
 mod pauses;
 pub(crate) mod process;
+mod receipts;
 mod recording;
 mod reserve;
 mod schemas;
