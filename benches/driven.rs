@@ -164,6 +164,7 @@ impl Driven {
             traffic: Traffic::Live,
             verdict,
             dropped: Vec::new(),
+            event_ids: None,
         });
     }
 
@@ -262,6 +263,7 @@ impl Driven {
                 | Effect::Restore { .. }
                 | Effect::WriteState { .. }
                 | Effect::ReadRiders(_)
+                | Effect::Receipt(_)
                 | Effect::Drained => {}
             }
         }

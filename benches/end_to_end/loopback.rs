@@ -126,6 +126,7 @@ fn parts(kafka: &KafkaSettings, url: &str, observer: Observer) -> anyhow::Result
         kafka: kafka.clone(),
         dead_letter_topic: Topic::new(DEAD_LETTERS),
         hold_topic: None,
+        receipts_topic: None,
         machine,
         reserve: ReserveWatch::new(ReserveSchedule::always(0), TIME_SCALE),
         pauses: PauseWatch::default(),

@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use ingest_delivery::charge::Charge;
 use ingest_delivery::machine::{MachineSettings, StateSettings, TopicSettings};
+use ingest_delivery::settled::ReceiptsOf;
 use ingest_kustomer::{Client, Need};
 use ingest_model::record::Topic;
 use ingest_registry::Store;
@@ -220,6 +221,7 @@ pub(crate) fn places(settings: &Settings) -> Places {
         brokers: kafka.brokers.clone(),
         dead_letter_topic: name(&kafka.dead_letter_topic),
         hold_topic: kafka.hold_topic.as_ref().map(name),
+        receipts_topic: kafka.receipts.as_ref().map(|(topic, _)| name(topic)),
         state_topic: kafka.state_topic.as_ref().map(name),
     }
 }
@@ -255,6 +257,7 @@ pub fn parts(
     let registry = registry.context("schema_registry")?;
     let mut judge = Judge::new(settings.paths())
         .by(traffic(settings))
+        .telling(receipts_of(settings))
         .dying_at(options.die_at.as_deref());
     if let Some((handle, _)) = &registry {
         judge = judge.knowing(Arc::<Store>::clone(handle.store()));
@@ -264,6 +267,7 @@ pub fn parts(
         kafka: settings.kafka_member().context("kafka")?,
         dead_letter_topic: settings.kafka.dead_letter_topic.clone(),
         hold_topic: settings.kafka.hold_topic.clone(),
+        receipts_topic: settings.kafka.receipts.clone().map(|(topic, _)| topic),
         machine: machine(settings, options)?,
         reserve: ReserveWatch::new(
             settings.kustomer.reserve_at.clone(),
@@ -309,6 +313,12 @@ pub(crate) fn traffic(settings: &Settings) -> TrafficRules {
     }
 }
 
+/// Which records have a receipt.
+fn receipts_of(settings: &Settings) -> ReceiptsOf {
+    let receipts = settings.kafka.receipts.as_ref();
+    receipts.map_or(ReceiptsOf::Nothing, |(_, of)| *of)
+}
+
 /// Tracks records at which the process may die. The worker also runs without it.
 fn suspects(settings: &Settings, options: &Options) -> Option<Suspects> {
     let dir = &settings.state_dir;
@@ -347,6 +357,7 @@ fn machine(settings: &Settings, options: &Options) -> anyhow::Result<MachineSett
     machine
         .accept_dead_letters
         .clone_from(&options.accept_dead_letters);
+    machine.receipts = receipts_of(settings);
     // Different in each process: replicas with the same jitter would act in lockstep.
     machine.seed = RandomState::new().build_hasher().finish();
     Ok(machine)

@@ -18,4 +18,4 @@ mod sending;
 mod work;
 
 pub use self::common::retry;
-pub use self::seam::{charge, fact, hold, invariant, port};
+pub use self::seam::{charge, fact, hold, invariant, port, settled};

@@ -13,13 +13,16 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use ingest_delivery::machine::{Input, Machine, MachineSettings, TopicSettings};
+use ingest_delivery::settled::ReceiptsOf;
 use ingest_model::body::Body;
 use ingest_model::operation::{
     CustomerKey, CustomerRef, ExternalId, Identify, KObject, Klass, MissingCustomer, Operation,
     Planned, Track, Version,
 };
 use ingest_model::outcome::Verdict;
-use ingest_model::record::{Epoch, Offset, Position, Record, Topic, TopicPartition, Traffic};
+use ingest_model::record::{
+    Epoch, EventIds, Offset, Position, Record, Topic, TopicPartition, Traffic,
+};
 use peak_alloc::PeakAlloc;
 use serde_json::{Map, Value, json};
 
@@ -34,13 +37,14 @@ const TOPIC: &str = "shop";
 type Make = fn(i64, &str) -> Operation;
 
 /// A machine that owns a partition and has one request a minute, so that nearly everything waits.
-fn machine(now: Instant) -> Machine {
+fn machine(now: Instant, receipts: ReceiptsOf) -> Machine {
     let mut settings = MachineSettings::new(1, 1.0, 0, 1.0).unwrap();
     let topic = TopicSettings {
         weight: 1.0,
         keyed: true,
     };
     settings.topics.insert(Topic::new(TOPIC), topic);
+    settings.receipts = receipts;
     let mut machine = Machine::new(settings, now);
     machine.step(now, Input::Topology(vec![(Topic::new(TOPIC), 1)]));
     let assigned = Input::Assigned {
@@ -77,9 +81,9 @@ fn customer(number: i64) -> CustomerRef {
 
 /// Bytes that the machine occupies and those that it charges, for each of many records with one such operation. A record's
 /// content has as many bytes as its text.
-fn measured(length: usize, operation: Make) -> (f64, f64) {
+fn measured(length: usize, operation: Make, receipts: ReceiptsOf) -> (f64, f64) {
     let now = Instant::now();
-    let mut machine = machine(now);
+    let mut machine = machine(now, receipts);
     let (text, route) = (text(length), Arc::<str>::from("route"));
     let before = ALLOCATOR.current_usage();
     for number in 0..RECORDS {
@@ -106,6 +110,11 @@ fn measured(length: usize, operation: Make) -> (f64, f64) {
             traffic: Traffic::Live,
             verdict: Verdict::Emit(vec![planned]),
             dropped: Vec::new(),
+            event_ids: (receipts != ReceiptsOf::Nothing).then(|| {
+                let mut ids = EventIds::default();
+                ids.add(&event_key.to_string());
+                Box::new(ids)
+            }),
         };
         drop(machine.step(now, input));
     }
@@ -171,12 +180,18 @@ fn a_record_is_charged_what_it_occupies() {
         ("track", track),
     ];
     let mut wrong = Vec::new();
-    for length in [100, 1_000, 8_000] {
+    let cases = [
+        (100, ReceiptsOf::Nothing),
+        (100, ReceiptsOf::Attempted),
+        (1_000, ReceiptsOf::Nothing),
+        (8_000, ReceiptsOf::Nothing),
+    ];
+    for (length, receipts) in cases {
         for (name, operation) in kinds {
-            let (held, charged) = measured(length, operation);
+            let (held, charged) = measured(length, operation, receipts);
             if !(0.85..=1.3).contains(&(charged / held)) {
                 wrong.push(format!(
-                    "{name} {length}: {held:.0} bytes held, {charged:.0} charged"
+                    "{name} {length} {receipts:?}: {held:.0} bytes held, {charged:.0} charged"
                 ));
             }
         }

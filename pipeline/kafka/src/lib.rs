@@ -44,7 +44,7 @@ pub use port::{
     LostPosition, PartitionStatistics, SourceCommand, SourceError, SourceErrorKind, SourceEvent,
     Statistics,
 };
-pub use producer::{OutgoingRecord, RecordProducer};
+pub use producer::{OutgoingRecord, RecordProducer, partition_of};
 pub use settings::{
     KafkaOptions, KafkaSettings, KnownStall, OnLostPosition, Prefetch, TOPOLOGY_INTERVAL,
 };

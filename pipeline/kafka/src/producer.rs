@@ -14,6 +14,7 @@ use rdkafka::ClientConfig;
 use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
+use rdkafka::producer::future_producer::DeliveryFuture;
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use tokio::sync::{RwLock, RwLockReadGuard};
 use tokio::task::unconstrained;
@@ -139,17 +140,46 @@ impl RecordProducer {
             }
         }
         for delivery in deliveries {
-            let failed = match delivery.await {
-                Ok(Ok(_)) => continue,
-                Ok(Err((error, _record))) => self.failed(&error, &producer),
-                Err(_canceled) => SendError {
-                    kind: SendErrorKind::Other,
-                    detail: "the producer ended".to_owned(),
-                },
-            };
-            failure.get_or_insert(failed);
+            if let Err(failed) = self.ended(delivery, &producer).await {
+                failure.get_or_insert(failed);
+            }
         }
         failure.map_or(Ok(()), Err)
+    }
+
+    /// Writes records that do not depend on each other, and waits until each is acknowledged or has failed. The results are in the
+    /// records' order.
+    pub async fn send_each(&self, records: &[OutgoingRecord]) -> Vec<Result<(), SendError>> {
+        let _under_way = self.enter().await;
+        let producer = self.lock().producer.clone();
+        let mut begun = Vec::with_capacity(records.len());
+        for record in records {
+            let one = producer.send_result(client_record(record));
+            begun.push(one.map_err(|(error, _record)| self.failed(&error, &producer)));
+        }
+        let mut results = Vec::with_capacity(begun.len());
+        for one in begun {
+            results.push(match one {
+                Ok(delivery) => self.ended(delivery, &producer).await,
+                Err(failed) => Err(failed),
+            });
+        }
+        results
+    }
+
+    async fn ended(
+        &self,
+        delivery: DeliveryFuture,
+        producer: &FutureProducer<ProducerLog>,
+    ) -> Result<(), SendError> {
+        match delivery.await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err((error, _record))) => Err(self.failed(&error, producer)),
+            Err(_canceled) => Err(SendError {
+                kind: SendErrorKind::Other,
+                detail: "the producer ended".to_owned(),
+            }),
+        }
     }
 
     /// Waits until everything sent so far is acknowledged or has failed. Blocks: not for an async task.
@@ -201,6 +231,31 @@ impl RecordProducer {
     fn lock(&self) -> std::sync::MutexGuard<'_, Current> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Where a producer puts a key, in a topic with so many partitions: where Java producers put it, too.
+#[must_use]
+pub fn partition_of(key: &[u8], partitions: u32) -> Partition {
+    const MIX: u32 = 0x5bd1_e995;
+    let chunks = key.chunks_exact(4);
+    let rest = chunks.remainder();
+    let word = |bytes: &[u8]| {
+        let bytes = bytes.iter().rev();
+        bytes.fold(0, |word: u32, byte| (word << 8) | u32::from(*byte))
+    };
+    let mut hash = 0x9747_b28c ^ u32::try_from(key.len()).unwrap_or(u32::MAX);
+    for chunk in chunks {
+        let mut mixed = word(chunk).wrapping_mul(MIX);
+        mixed = (mixed ^ (mixed >> 24)).wrapping_mul(MIX);
+        hash = hash.wrapping_mul(MIX) ^ mixed;
+    }
+    if !rest.is_empty() {
+        hash = (hash ^ word(rest)).wrapping_mul(MIX);
+    }
+    hash = (hash ^ (hash >> 13)).wrapping_mul(MIX);
+    hash ^= hash >> 15;
+    let place = (hash & 0x7fff_ffff) % partitions.max(1);
+    Partition(i32::try_from(place).unwrap_or(i32::MAX))
 }
 
 fn client_record(record: &OutgoingRecord) -> FutureRecord<'_, [u8], [u8]> {
@@ -267,5 +322,27 @@ impl ClientContext for ProducerLog {
 
     fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
         self.tokens.give()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Hashes from the tests of Kafka's own client, as Java's signed numbers.
+    #[test]
+    fn a_key_is_where_java_producers_put_it() {
+        for (key, hash) in [
+            ("21", -973_932_308_i32),
+            ("foobar", -790_332_482),
+            ("a-little-bit-long-string", -985_981_536),
+            ("a-little-bit-longer-string", -1_486_304_829),
+            ("abc", 479_470_107),
+        ] {
+            let positive = hash & i32::MAX;
+            let most = partition_of(key.as_bytes(), u32::MAX >> 1);
+            assert_eq!(most.0, positive % i32::MAX, "{key}");
+            assert_eq!(partition_of(key.as_bytes(), 7).0, positive % 7, "{key}");
+        }
     }
 }

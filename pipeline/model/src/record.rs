@@ -103,6 +103,47 @@ pub enum Traffic {
     Backfill,
 }
 
+/// What the producer calls the events of a record, for its receipt: bounded, because it is kept until the record is settled.
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventIds {
+    /// The ids, cut to [`EventIds::LONGEST`]; one, unless the record is a batch.
+    pub ids: Vec<Arc<str>>,
+    /// How many more there are.
+    pub left_out: u32,
+}
+
+// === impl EventIds ===
+
+impl EventIds {
+    /// How many ids of a record are kept.
+    pub const MOST: usize = 100;
+    /// How many bytes of an id are kept.
+    pub const LONGEST: usize = 256;
+
+    /// Adds the id of another event.
+    pub fn add(&mut self, id: &str) {
+        if self.ids.len() < Self::MOST {
+            self.ids.push(Arc::from(Self::cut(id)));
+        } else {
+            self.left_out = self.left_out.saturating_add(1);
+        }
+    }
+
+    /// What is kept of an id.
+    ///
+    /// ```
+    /// # use ingest_model::record::EventIds;
+    /// assert_eq!(EventIds::cut("evt_1"), "evt_1");
+    /// assert_eq!(EventIds::cut(&"é".repeat(200)).len(), EventIds::LONGEST);
+    /// assert_eq!(EventIds::cut(&format!("x{}", "é".repeat(200))).len(), EventIds::LONGEST - 1);
+    /// ```
+    #[must_use]
+    pub fn cut(id: &str) -> &str {
+        let end = id.floor_char_boundary(Self::LONGEST);
+        id.get(..end).unwrap_or_default()
+    }
+}
+
 // === impl Traffic ===
 
 impl Traffic {

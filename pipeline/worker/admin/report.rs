@@ -94,6 +94,7 @@ pub async fn keep(
         report.set_breaks(&observer.breaks());
         let tally = observer.tally();
         report.dead_letters = tally.dead_lettered.values().sum();
+        report.receipts.clone_from(&view.receipts);
         let drain = pace.drain(view.at, &view.snapshot, &view.statistics.partitions);
         report.drain_state = drain.state;
         report.drain_estimate_seconds = drain.left.map(|left| left.as_secs());

@@ -19,7 +19,7 @@ use crate::observe::breaks::{Break, Breaks};
 use crate::observe::pace::DrainState;
 use crate::observe::retention::Outlook;
 use crate::observe::watchdog::SILENT_AFTER;
-use crate::pump::{KafkaStatus, ReserveChange};
+use crate::pump::{KafkaStatus, ReceiptsStatus, ReserveChange};
 
 /// Everything that `/status` shows, and on which `/ready` and `/live` are based.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -64,6 +64,8 @@ pub struct StatusReport {
     pub dead_letters: u64,
     /// Dead letters that the brokers have not acknowledged yet.
     pub dead_letters_unacknowledged: u64,
+    /// What has become of receipts since the start; `null` where none are wanted.
+    pub receipts: Option<ReceiptsStatus>,
     /// What can be said about the backlog.
     pub drain_state: DrainState,
     /// When the present backlog will be gone at the present rate of requests, 0 when there is none; `null` in every state

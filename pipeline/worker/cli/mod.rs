@@ -19,7 +19,7 @@ pub mod exit;
 pub mod mappings;
 pub mod output;
 pub mod provision;
-mod records;
+pub mod records;
 pub mod run;
 pub mod simulated;
 
@@ -39,6 +39,7 @@ use self::mappings::test::{self, TestArgs};
 use self::output::Output;
 use self::output::manual::{self, CompletionsArgs, ManArgs};
 use self::provision::ProvisionArgs;
+use self::records::receipts::{self, ReceiptsArgs};
 use self::run::control::frontier::{self, FrontierArgs};
 use self::run::control::pauses::{self, PauseArgs, ResumeArgs};
 use self::run::control::{self, HoldsArgs, LogLevelArgs};
@@ -98,6 +99,8 @@ pub enum Command {
     Suppressed(SuppressedArgs),
     /// Look at dead letters, and send them back when their cause is fixed.
     DeadLetters(DeadLettersArgs),
+    /// Show what became of a record, from its receipt.
+    Receipts(ReceiptsArgs),
     /// Step through a worker's recording, and see what it decided and why.
     ReplayRecording(ReplayRecordingArgs),
     /// Print what a shell needs to complete commands and options.
@@ -167,6 +170,7 @@ fn execute(command: Command) -> Result<CommandExit, CommandError> {
         | Command::LogLevel(_)
         | Command::Suppressed(_)
         | Command::DeadLetters(_)
+        | Command::Receipts(_)
         | Command::ReplayRecording(_)
         | Command::Completions(_)
         | Command::Man(_) => {
@@ -196,6 +200,7 @@ fn print(command: &Command, out: &mut Output<'_>) -> Result<CommandExit, Command
         Command::LogLevel(args) => control::log_level(args, out),
         Command::Suppressed(args) => suppressed::run(args, out),
         Command::DeadLetters(args) => dead_letters::run(args, out),
+        Command::Receipts(args) => receipts::run(args, out),
         Command::ReplayRecording(args) => run::replay_recording::run(args, out),
         Command::Completions(args) => manual::completions(args, whole(), out),
         Command::Man(args) => manual::man(args, whole(), out),

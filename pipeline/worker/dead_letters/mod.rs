@@ -17,6 +17,8 @@ pub use self::error::DeadLettersError;
 pub use self::filter::{Filter, Moment, Selection};
 pub use self::letter::LetterPlace;
 pub use self::list::{ListOptions, list};
+pub(crate) use self::progress::Progress;
 pub use self::replay::{ReplayOptions, Replayed, replay};
 pub use self::show::{Shown, show};
+pub(crate) use self::text::{plain, show_time};
 pub use self::topic::LetterTopic;

@@ -11,20 +11,20 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Reports the progress of a long command on standard error.
 #[derive(Debug)]
-pub(super) struct Progress {
+pub(crate) struct Progress {
     next_line: Instant,
 }
 
 // === impl Progress ===
 
 impl Progress {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             next_line: Clock.now() + PROGRESS_INTERVAL,
         }
     }
 
-    pub(super) fn tell(&mut self, line: impl FnOnce() -> String) -> Result<(), DeadLettersError> {
+    pub(crate) fn tell(&mut self, line: impl FnOnce() -> String) -> Result<(), DeadLettersError> {
         let now = Clock.now();
         if now < self.next_line {
             return Ok(());

@@ -25,6 +25,8 @@ pub struct Places {
     pub dead_letter_topic: String,
     /// `kafka.hold_topic`.
     pub hold_topic: Option<String>,
+    /// `kafka.receipts_topic`.
+    pub receipts_topic: Option<String>,
     /// `state.topic`.
     pub state_topic: Option<String>,
 }
@@ -102,6 +104,8 @@ impl Places {
             "kafka.dead_letter_topic"
         } else if self.hold_topic.as_deref() == Some(topic) {
             "kafka.hold_topic"
+        } else if self.receipts_topic.as_deref() == Some(topic) {
+            "kafka.receipts_topic"
         } else if self.state_topic.as_deref() == Some(topic) {
             "state.topic"
         } else {
@@ -140,7 +144,7 @@ impl Places {
     fn rights(&self, topic: &str) -> &'static str {
         if self.state_topic.as_deref() == Some(topic) {
             "--operation Describe --operation Read --operation Write"
-        } else if self.takes_letters(topic) {
+        } else if self.takes_letters(topic) || self.receipts_topic.as_deref() == Some(topic) {
             "--operation Describe --operation Write"
         } else {
             "--operation Describe --operation Read"
@@ -198,6 +202,7 @@ mod tests {
             brokers: "k1:9092,k2:9092".to_owned(),
             dead_letter_topic: "web.dead".to_owned(),
             hold_topic: None,
+            receipts_topic: None,
             state_topic: Some("web.state".to_owned()),
         }
     }

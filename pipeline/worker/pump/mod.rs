@@ -10,11 +10,11 @@
 //! last, where they can starve nothing.
 
 mod brokers;
-mod letter;
 mod letters;
 mod lives;
 pub mod mappers;
 mod port;
+mod receipts;
 pub mod recorder;
 mod requests;
 mod source;
@@ -36,16 +36,18 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use self::brokers::Clients;
 pub use self::brokers::{
     BrokersView, Credentials, CredentialsStatus, KafkaRenewal, KafkaStatus, TopicProblem,
     TopicTrouble,
 };
-pub use self::letter::{header as letter_header, held_letter_of, letter_of};
+use self::brokers::{Clients, RECEIPTS, setting_of};
 use self::letters::Letters;
+pub use self::letters::form::{header as letter_header, held_letter_of, letter_of};
 use self::mappers::suspects::Suspects;
 use self::mappers::{Batch, Judge, Mappers};
 pub use self::port::{Command, PumpError, PumpView};
+use self::receipts::Receipts;
+pub use self::receipts::{Done, Origin, Receipt, ReceiptsStatus};
 use self::recorder::Recorder;
 use self::requests::Requests;
 pub use self::requests::{PauseWatch, ReserveChange, ReserveWatch};
@@ -66,6 +68,8 @@ pub struct PumpParts {
     pub dead_letter_topic: Topic,
     /// Where records go if their routes divert held work; `None` if no route does.
     pub hold_topic: Option<Topic>,
+    /// Where receipts go; `None` if none are wanted. Which records have one, the machine's settings and the judge know.
+    pub receipts_topic: Option<Topic>,
     /// The machine's settings.
     pub machine: MachineSettings,
     /// How much of the limit is left alone at which time of day.
@@ -100,6 +104,7 @@ struct Pump {
     machine: Machine,
     source: SourceHandle,
     letters: Letters,
+    receipts: Receipts,
     observer: Observer,
     recorder: Recorder,
     traces: Option<Traces>,
@@ -130,7 +135,16 @@ pub async fn run(
     views: watch::Sender<Option<PumpView>>,
 ) -> Result<(), PumpError> {
     let now = Clock.now();
+    let dead = Some(parts.dead_letter_topic.clone());
+    let written = [
+        (dead, setting_of(LetterTopic::Dead)),
+        (parts.hold_topic.clone(), setting_of(LetterTopic::Held)),
+        (parts.receipts_topic.clone(), RECEIPTS),
+    ];
+    let topics = brokers::configured(&parts.kafka, written);
     let letters = Letters::new(&parts.kafka)?;
+    let receipts = parts.receipts_topic.as_ref();
+    let receipts = Receipts::start(receipts, &parts.kafka, parts.observer.metrics())?;
     let (live_in, live) = watch::channel(parts.kafka.clone());
     let state = State::of(&live)?;
     let (mapped_in, mut mapped) = mpsc::channel(MAPPED_QUEUE);
@@ -155,11 +169,10 @@ pub async fn run(
         topology_in,
         TOPOLOGY_INTERVAL,
     ));
-    let (dead, held) = (&parts.dead_letter_topic, parts.hold_topic.as_ref());
-    let topics = brokers::configured(&parts.kafka, dead, held);
     let watch = brokers::Watch::new(topics, parts.observer.places());
     let (sending, writing) = (letters.producer(), state.as_ref().map(State::renewable));
-    let clients = Clients::new(sending, writing, source.renewer(), live_in);
+    let telling = receipts.producer();
+    let clients = Clients::new(sending, writing, telling, source.renewer(), live_in);
     let renewal = parts.renewal.map(|renewal| (renewal, clients));
     let brokers = brokers::watch(&mut watching, watch, live, renewal, &parts.observer);
 
@@ -178,11 +191,13 @@ pub async fn run(
         restore: None,
         brokers: BrokersView::default(),
         registry: None,
+        receipts: None,
     };
     let mut pump = Pump {
         machine,
         source,
         letters,
+        receipts,
         observer: parts.observer,
         recorder: parts.recorder,
         traces: parts.traces.map(Traces::started),
@@ -261,6 +276,7 @@ pub async fn run(
     drop(mapped);
     forwarding.shutdown().await;
     mapper_threads.ended().await;
+    pump.receipts.finish().await;
     if let Some(traces) = traces {
         traces.finish().await;
     }
@@ -355,6 +371,7 @@ impl Pump {
                     state.write(write, &partition, records);
                 }
             }
+            Effect::Receipt(settled) => self.receipts.put(settled, decided, now_ms),
             Effect::Drained => self.drained = true,
             Effect::Fact(fact) => {
                 self.trace_fact(&fact);
@@ -455,6 +472,7 @@ impl Pump {
         self.view.restore = self.state.as_ref().and_then(State::progress);
         self.observer.snapshot(&self.view.snapshot, self.view.at);
         self.trace_jobs();
+        self.view.receipts = self.receipts.status();
         let restore = self.view.restore.unwrap_or_default();
         self.observer.restoring(restore.read, restore.total);
         views.send_replace(Some(self.view.clone()));

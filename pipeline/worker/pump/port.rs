@@ -10,6 +10,7 @@ use ingest_model::record::TopicPartition;
 use tokio::sync::oneshot;
 
 use super::brokers::BrokersView;
+use super::receipts::ReceiptsStatus;
 use super::requests::ReserveChange;
 use super::state::{Progress, StateTopicError};
 
@@ -75,6 +76,8 @@ pub struct PumpView {
     pub brokers: BrokersView,
     /// How the schema registry is, if there is one.
     pub registry: Option<ingest_registry::RegistryStatus>,
+    /// What has become of receipts, if any are wanted.
+    pub receipts: Option<ReceiptsStatus>,
 }
 
 /// Why a pump ended although nobody asked it to.

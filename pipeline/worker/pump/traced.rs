@@ -45,6 +45,7 @@ impl Pump {
                     notes,
                     verdict,
                     dropped,
+                    event_ids,
                 } = *mapped;
                 let topic = &record.position.partition.topic;
                 self.observer.noted(topic, &notes);
@@ -56,6 +57,7 @@ impl Pump {
                     traffic,
                     verdict,
                     dropped,
+                    event_ids,
                 });
                 if let Some(position) = followed {
                     self.trace_taken(&position, epoch);

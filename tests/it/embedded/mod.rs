@@ -13,6 +13,7 @@ mod keys;
 mod letters;
 mod pauses;
 pub(crate) mod process;
+mod receipts;
 mod recording;
 mod reserve;
 mod schemas;
@@ -151,6 +152,7 @@ impl Rig {
             kafka: kafka.clone(),
             dead_letter_topic: Topic::new(LETTERS),
             hold_topic: None,
+            receipts_topic: None,
             machine,
             reserve: ReserveWatch::new(reserve, scale),
             pauses: PauseWatch::default(),

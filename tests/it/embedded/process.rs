@@ -9,6 +9,7 @@ use std::time::Duration;
 use ingest_kafka::embedded::EmbeddedBroker;
 use ingest_kafka::{KafkaOptions, KafkaSettings, OutgoingRecord, RecordProducer};
 use ingest_model::record::Topic;
+use kustomer_ingest::clock::Clock;
 use kustomer_sim::Config;
 use kustomer_sim::server::Server;
 use serde_json::Value;
@@ -130,6 +131,27 @@ impl Worker {
             child,
             admin,
             log: Some(log),
+        }
+    }
+
+    /// What its admin server answers.
+    pub(super) async fn get(&self, path: &str) -> String {
+        let client = reqwest::Client::builder().timeout(PATIENCE).no_proxy();
+        let url = format!("{}{path}", self.admin);
+        let answer = client.build().unwrap().get(url).send().await.unwrap();
+        answer.text().await.unwrap()
+    }
+
+    /// Waits until `/status` is so.
+    pub(super) async fn until(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        let end = Clock.now() + PATIENCE;
+        loop {
+            let status = serde_json::from_str(&self.get("/status").await).unwrap();
+            if is_so(&status) {
+                return status;
+            }
+            assert!(Clock.now() < end, "{what}: {status:#}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 }

@@ -32,6 +32,7 @@ mod outage;
 mod positions;
 mod quota;
 mod rebalance;
+mod receipts;
 mod refused;
 mod replay;
 mod restart;

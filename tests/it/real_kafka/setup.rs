@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,6 +50,8 @@ pub(super) struct Options {
     pub(super) letters: Vec<(&'static str, &'static str)>,
     /// There is a hold topic.
     pub(super) hold: bool,
+    /// There is a topic of receipts.
+    pub(super) receipts: bool,
     /// `kafka.on_lost_position`.
     pub(super) on_lost_position: &'static str,
     /// The address of the schema registry that has the schemas of the input topic, if its values have any.
@@ -90,6 +92,7 @@ impl Default for Options {
             topic: Vec::new(),
             letters: Vec::new(),
             hold: false,
+            receipts: false,
             on_lost_position: "hold",
             registry: None,
         }
@@ -104,6 +107,9 @@ impl Setup {
         wire::create_topic(&broker, &letters, 1, &options.letters).await;
         if options.hold {
             wire::create_topic(&broker, &format!("{topic}.held"), 1, &[]).await;
+        }
+        if options.receipts {
+            wire::create_topic(&broker, &format!("{topic}.receipts"), 3, &[]).await;
         }
         if let Some((partitions, config)) = &options.state {
             wire::create_topic(&broker, &format!("{name}.state"), *partitions, config).await;
@@ -186,13 +192,18 @@ impl Setup {
         } else {
             "null".to_owned()
         };
+        let receipts = if self.options.receipts {
+            format!("{}.receipts", self.topic)
+        } else {
+            "null".to_owned()
+        };
         let (encoding, registry) = match &self.options.registry {
             Some(url) => ("registry", format!("{{ url: \"{url}\", timeout: 500ms }}")),
             None => ("json", "null".to_owned()),
         };
         let text = format!(
             "kafka:\n  brokers: {}\n  group: {}\n  instance_id: {member}\n  topics:\n    - {{ name: {}, mapping: {mapping}, encoding: {encoding}, keyed_by: customer \
-             }}\n  dead_letter_topic: {}\n  hold_topic: {hold}\n  on_lost_position: {}\n  properties: {{ {} }}\nschema_registry: {registry}\nkustomer:\n  base_url: {}\n  limit: {}\n  token: {{ \
+             }}\n  dead_letter_topic: {}\n  hold_topic: {hold}\n  receipts_topic: {receipts}\n  on_lost_position: {}\n  properties: {{ {} }}\nschema_registry: {registry}\nkustomer:\n  base_url: {}\n  limit: {}\n  token: {{ \
              env: {} }}\nbudget: {}\nstate: {{ topic: {state}, dir: notes }}\nadmin: {{ listen: \"127.0.0.1:0\" }}\n",
             self.broker.address,
             self.group,
@@ -311,16 +322,32 @@ impl Setup {
 
     /// Runs `dead-letters COMMAND`; returns what it printed.
     pub(super) fn letters_command(&self, arguments: &[&str]) -> String {
-        let output = Command::new(env!("CARGO_BIN_EXE_kustomer-ingest"))
-            .args(["dead-letters", arguments[0], "--config"])
-            .arg(self.config_file())
-            .args(&arguments[1..])
-            .output()
-            .unwrap();
+        self.command("dead-letters", arguments)
+    }
+
+    /// Runs a command of a family of commands; returns what it printed.
+    pub(super) fn command(&self, family: &str, arguments: &[&str]) -> String {
+        let output = self.run(family, arguments);
         let out = String::from_utf8(output.stdout).unwrap();
         let err = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.success(), "{arguments:?}: {out}\n{err}");
         out
+    }
+
+    /// Runs `receipts show`; what it printed of a record, if there is a receipt.
+    pub(super) fn receipts_of(&self, record: &str) -> Option<String> {
+        let output = self.run("receipts", &["show", record, "--json"]);
+        let found = output.status.success();
+        found.then(|| String::from_utf8(output.stdout).unwrap())
+    }
+
+    fn run(&self, family: &str, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_kustomer-ingest"))
+            .args([family, arguments[0], "--config"])
+            .arg(self.config_file())
+            .args(&arguments[1..])
+            .output()
+            .unwrap()
     }
 
     /// Everything on the dead-letter topic.

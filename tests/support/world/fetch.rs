@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ingest_delivery::machine::{Input, SkippedRun};
+use ingest_delivery::settled::ReceiptsOf;
 use ingest_model::operation::{KObject, Operation};
 use ingest_model::outcome::Verdict;
 use ingest_model::record::{Position, Record, Traffic};
@@ -42,9 +43,14 @@ impl World {
                     timestamp_ms: fetched.arrived,
                 };
                 if let Verdict::Skip(reason) = fetched.verdict {
+                    let alike = |run: &SkippedRun| {
+                        let mut reasons = run.reasons.iter();
+                        self.settings.receipts != ReceiptsOf::All
+                            || reasons.all(|(known, _)| *known == reason)
+                    };
                     let joined = skipped
                         .as_mut()
-                        .is_some_and(|run| run.add(&record, epoch, reason));
+                        .is_some_and(|run| alike(run) && run.add(&record, epoch, reason));
                     if !joined {
                         let before = skipped.replace(SkippedRun::of(&record, epoch, reason));
                         self.skip(replica, before);
@@ -67,6 +73,7 @@ impl World {
                         traffic,
                         verdict,
                         dropped: Vec::new(),
+                        event_ids: None,
                     },
                 );
             }

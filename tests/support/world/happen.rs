@@ -6,6 +6,7 @@ use std::time::Duration;
 use ingest_delivery::fact::{Fact, Settlement};
 use ingest_delivery::machine::{CommitAnswer, CommitEntry, Effect, Input, LetterId};
 use ingest_delivery::port::Metadata;
+use ingest_delivery::settled::ReceiptsOf;
 use ingest_kustomer::classify::{
     HttpReply, ReplyBody, Unanswered, classify, trouble_of, unanswered,
 };
@@ -16,6 +17,7 @@ use ingest_model::record::{Epoch, Record, TopicPartition};
 use ingest_model::trouble::{Trouble, TroubleKind};
 use kustomer_sim::{Cut, Request, SimTime};
 
+use super::told::assert_told;
 use super::{Event, SIM_START_MS, World};
 
 impl World {
@@ -30,6 +32,9 @@ impl World {
         let effects = machine.step(now, input);
         if let Some(digest) = &mut self.digest {
             digest.effects(&effects);
+        }
+        if self.settings.receipts == ReceiptsOf::All {
+            assert_told(&effects);
         }
         for effect in effects {
             self.carry_out(replica, effect);
@@ -138,7 +143,7 @@ impl World {
                 };
                 self.later(Duration::from_millis(5), event);
             }
-            Effect::Drained => {}
+            Effect::Receipt(_) | Effect::Drained => {}
             Effect::Fact(fact) => {
                 if let Fact::Settled {
                     settlement,

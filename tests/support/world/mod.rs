@@ -13,6 +13,7 @@ pub(crate) mod reserve;
 pub(crate) mod shop;
 mod state_topic;
 pub(crate) mod strangers;
+mod told;
 mod trace;
 mod watch;
 pub(crate) mod workloads;

@@ -35,7 +35,7 @@ use crate::memory::Memory;
 pub use crate::memory::journal::StateSettings;
 use crate::objects::Objects;
 pub use crate::objects::decide::fingerprint;
-use crate::partitions::Partitions;
+use crate::partitions::{Partitions, Read};
 use crate::seam::fact::Fact;
 use crate::seam::hold::{Family, Scope};
 use crate::seam::invariant::Invariant;
@@ -147,8 +147,14 @@ impl Machine {
                 traffic,
                 verdict,
                 dropped,
+                event_ids,
             } => {
-                self.on_record(record, epoch, (event_ms, traffic), verdict, dropped);
+                let read = Read {
+                    event_ms,
+                    traffic,
+                    event_ids,
+                };
+                self.on_record(record, epoch, read, verdict, dropped);
             }
             Input::Skipped(run) => self.on_skipped(&run),
             Input::SchemaMissing(missing) => self.partitions.schema_missing(&missing),

@@ -11,6 +11,7 @@ use crate::memory::journal::StateSettings;
 use crate::objects::ObjectSettings;
 use crate::partitions::PartitionSettings;
 use crate::seam::charge::Charge;
+use crate::seam::settled::ReceiptsOf;
 use crate::sending::quota::QuotaSettings;
 use ingest_model::batch::Patience;
 use ingest_model::operation::Klass;
@@ -72,6 +73,9 @@ pub struct MachineSettings {
     pub repeat_window: usize,
     /// How a topic keeps what is known, and open jobs, across restarts; with `None` they are kept in memory only.
     pub state: Option<StateSettings>,
+    /// Which records have a receipt.
+    #[serde(default)]
+    pub receipts: ReceiptsOf,
     /// The seed of the jitter.
     pub seed: u64,
 }
@@ -137,6 +141,7 @@ impl MachineSettings {
             creates_per_customer: 120,
             repeat_window: 100_000,
             state: None,
+            receipts: ReceiptsOf::Nothing,
             seed: 1,
         })
     }
@@ -148,6 +153,7 @@ impl MachineSettings {
             drain_timeout: self.drain_timeout,
             commit_interval: self.commit_interval,
             letter_retry: self.letter_retry,
+            receipts: self.receipts,
         }
     }
 

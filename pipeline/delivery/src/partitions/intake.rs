@@ -8,20 +8,29 @@ use super::parts::commit_metadata;
 use super::parts::ledger::{Admission, Ledger};
 use super::parts::letters::KeptBack;
 use super::parts::receipts::Receipt;
-use super::parts::record::RecordState;
+use super::parts::record::{Read, RecordState};
 use crate::common::turn::Turn;
 use crate::seam::charge::{Charge, Gate};
 use crate::seam::fact::{Fact, Ignored, Settlement};
 use crate::seam::invariant::Invariant;
-use crate::seam::port::{Committed, Metadata, RecordId, SkippedRun};
+use crate::seam::port::{Committed, Effect, Metadata, RecordId, SkippedRun};
 use crate::seam::rider::split;
+use crate::seam::settled::{ReceiptsOf, SettledRecord};
 use ingest_model::outcome::Batch;
 use ingest_model::outcome::{Rejected, SkipReason};
-use ingest_model::record::{Epoch, Offset, Partition, Record, Topic, TopicPartition, Traffic};
+use ingest_model::record::{
+    Epoch, Offset, Partition, Position, Record, Topic, TopicPartition, Traffic,
+};
 use ingest_model::repeat::ChangeKey;
 
 /// What a record costs besides its bytes and operations: its state, its place in lanes and ledgers.
 const RECORD_OVERHEAD: u64 = 800;
+/// What is kept of a record for its receipt.
+const RECEIPT_OVERHEAD: usize = 150;
+/// The same for the id of an event: a usual one, because a replay of the machine's steps knows only how many there are.
+const EVENT_ID: usize = 120;
+/// The same for an operation.
+const OPERATION_END: usize = 300;
 
 /// What became of a record that came in.
 #[derive(Debug)]
@@ -73,7 +82,7 @@ impl Partitions {
         turn: &mut Turn,
         record: Record,
         epoch: Epoch,
-        (event_ms, traffic): (Option<i64>, Traffic),
+        read: Read,
         judged: Result<(usize, u64), &Rejected>,
         batch: Option<&Batch>,
     ) -> Admitted {
@@ -103,14 +112,18 @@ impl Partitions {
         let bytes = u64::try_from(record.payload_bytes()).unwrap_or(u64::MAX);
         let bytes = bytes
             .saturating_add(RECORD_OVERHEAD)
-            .saturating_add(operations);
+            .saturating_add(operations)
+            .saturating_add(self.receipt_bytes(&read, planned));
         let charge = Charge { records: 1, bytes };
         if self.budget.charge(turn.now, charge) == Some(Gate::Closed) {
             self.pauses_changed = true;
         }
-        self.note_traffic(&record.position.partition, traffic, charge);
+        self.note_traffic(&record.position.partition, read.traffic, charge);
         let id = RecordId(turn.number());
-        let mut state = RecordState::new(record, epoch, (event_ms, traffic), charge);
+        let mut state = RecordState::new(record, epoch, &read, charge);
+        if self.trails.is_some() {
+            state.is_noted(turn.now, read, planned);
+        }
         state.rejected = rejected.cloned().map(Box::new);
         if let Some(batch) = batch {
             state.is_batch(batch);
@@ -122,6 +135,16 @@ impl Partitions {
             return Admitted::Rejected(charge, kept);
         }
         Admitted::Open(charge, id)
+    }
+
+    /// The bytes that a record occupies for its receipt.
+    fn receipt_bytes(&self, read: &Read, planned: usize) -> u64 {
+        if self.trails.is_none() {
+            return 0;
+        }
+        let ids = read.event_ids.as_ref().map_or(0, |all| all.ids.len());
+        let bytes = RECEIPT_OVERHEAD + ids * EVENT_ID + planned * OPERATION_END;
+        u64::try_from(bytes).unwrap_or(u64::MAX)
     }
 
     /// Takes records in that the mapping skipped: they are settled. `false` if they are ignored.
@@ -138,6 +161,9 @@ impl Partitions {
         self.guard.skipped(&run.partition, run.records());
         for (reason, records) in &run.reasons {
             skipped(turn, &run.partition.topic, None, *reason, *records);
+        }
+        if let (ReceiptsOf::All, [(reason, _)]) = (self.settings.receipts, run.reasons.as_slice()) {
+            tell_skipped(turn, run, *reason);
         }
         true
     }
@@ -227,6 +253,26 @@ fn vouch(
             partition: partition.clone(),
             why: Ignored::Generation,
         });
+    }
+}
+
+/// Each record of a run that was skipped for one reason has a receipt.
+fn tell_skipped(turn: &mut Turn, run: &SkippedRun, reason: SkipReason) {
+    for offset in run.first.0..=run.last.0 {
+        turn.effect(Effect::Receipt(Box::new(SettledRecord {
+            position: Position {
+                partition: run.partition.clone(),
+                offset: Offset(offset),
+            },
+            settlement: Settlement::Skipped(reason),
+            traffic: Traffic::Live,
+            event_ids: None,
+            event_ms: None,
+            record_ms: run.first_ms.filter(|_| offset == run.first.0),
+            came_in: None,
+            attempts: 0,
+            operations: Vec::new(),
+        })));
     }
 }
 

@@ -33,11 +33,12 @@ use self::parts::guard::DeadLetterGuard;
 pub(crate) use self::parts::letters::KeptBack;
 use self::parts::letters::Letters;
 pub(crate) use self::parts::receipts::Receipt;
-use self::parts::receipts::Receipts;
-pub(crate) use self::parts::record::{End, RecordState};
+use self::parts::receipts::{Receipts, Trails};
+pub(crate) use self::parts::record::{End, Read, RecordState};
 pub use self::parts::{commit_metadata, ledger};
 use crate::seam::charge::Charge;
 use crate::seam::port::RecordId;
+use crate::seam::settled::ReceiptsOf;
 use ingest_model::batch::OperationId;
 use ingest_model::lookup::Lookup;
 use ingest_model::outcome::{HeldBy, Waits};
@@ -55,6 +56,7 @@ pub(crate) struct PartitionSettings {
     pub(crate) drain_timeout: Duration,
     pub(crate) commit_interval: Duration,
     pub(crate) letter_retry: Duration,
+    pub(crate) receipts: ReceiptsOf,
 }
 
 /// All partitions of this process.
@@ -64,6 +66,8 @@ pub(crate) struct Partitions {
     assignments: BTreeMap<TopicPartition, Assignment>,
     records: Lookup<RecordId, RecordState>,
     receipts: Receipts,
+    /// What operations leave behind for the receipts topic; `None` where nobody wants that.
+    trails: Option<Trails>,
     budget: Budget,
     guard: DeadLetterGuard,
     letters: Letters,
@@ -101,6 +105,7 @@ impl Partitions {
             assignments: BTreeMap::new(),
             records: Lookup::default(),
             receipts: Receipts::default(),
+            trails: (settings.receipts != ReceiptsOf::Nothing).then(Trails::default),
             budget: Budget::new(settings.budget),
             guard: DeadLetterGuard::new(settings.accept_dead_letters.clone()),
             letters: Letters::default(),
@@ -146,6 +151,18 @@ impl Partitions {
     /// Attaches a receipt to an operation, in addition to those it has.
     pub(crate) fn attach(&mut self, operation: OperationId, receipt: Receipt) {
         self.receipts.attach(operation, receipt);
+    }
+
+    /// Where what operations cost is noted, if receipts are wanted.
+    pub(crate) fn trails(&mut self) -> Option<&mut Trails> {
+        self.trails.as_mut()
+    }
+
+    /// A request leaves that is for these operations: they share what it costs.
+    pub(crate) fn cost<'i>(&mut self, operations: impl ExactSizeIterator<Item = &'i OperationId>) {
+        if let Some(trails) = &mut self.trails {
+            trails.cost(operations, &self.receipts);
+        }
     }
 
     /// How many operations of records this operation carries out.

@@ -1,5 +1,7 @@
 //! Records end: receipts are settled, dead letters are sent, charges are given back, offsets are settled.
 
+use std::sync::Arc;
+
 use super::Partitions;
 use super::parts::letters::{KeptBack, rejection};
 use super::parts::receipts::Receipt;
@@ -8,7 +10,8 @@ use crate::common::turn::Turn;
 use crate::seam::charge::Gate;
 use crate::seam::fact::{Fact, Settlement};
 use crate::seam::invariant::Invariant;
-use crate::seam::port::RecordId;
+use crate::seam::port::{Effect, RecordId};
+use crate::seam::settled::OperationEnd;
 use ingest_model::batch::OperationId;
 use ingest_model::outcome::{Rejected, SkipReason};
 use ingest_model::record::{TopicPartition, Traffic};
@@ -21,11 +24,16 @@ impl Partitions {
         operation: OperationId,
         end: &End,
         attempts: u32,
+        told: Option<Box<OperationEnd>>,
     ) -> Vec<KeptBack> {
         let mut kept = Vec::new();
-        for receipt in self.receipts.detach(operation) {
+        let receipts = self.receipts.detach(operation);
+        let told = self.trails.as_mut().zip(told);
+        let told = told
+            .map(|(trails, told)| trails.end(operation, told, end.settlement(), receipts.len()));
+        for receipt in receipts {
             let record = receipt.record;
-            if self.close(turn, receipt, end, attempts) {
+            if self.close(turn, receipt, (end, told.as_ref()), attempts) {
                 kept.extend(self.conclude(turn, record));
             }
         }
@@ -34,6 +42,9 @@ impl Partitions {
 
     /// An operation is left to the next owner of its partition.
     pub(crate) fn abandon(&mut self, turn: &mut Turn, operation: OperationId) {
+        if let Some(trails) = &mut self.trails {
+            trails.forget(operation);
+        }
         for receipt in self.receipts.detach(operation) {
             let id = receipt.end();
             let Some(record) = self.records.get_mut(&id) else {
@@ -48,23 +59,58 @@ impl Partitions {
     }
 
     /// An operation is rejected before it got a place. Its record is concluded when all are placed.
-    pub(crate) fn reject_unplaced(&mut self, turn: &mut Turn, receipt: Receipt, why: Rejected) {
-        self.close(turn, receipt, &End::Rejected(why), 0);
+    pub(crate) fn reject_unplaced(
+        &mut self,
+        turn: &mut Turn,
+        receipt: Receipt,
+        why: Rejected,
+        told: Option<Box<OperationEnd>>,
+    ) {
+        self.close_unplaced(turn, receipt, &End::Rejected(why), told);
     }
 
     /// The same for one that has nothing left to do.
-    pub(crate) fn skip_unplaced(&mut self, turn: &mut Turn, receipt: Receipt, why: SkipReason) {
-        self.close(turn, receipt, &End::Skipped(why), 0);
+    pub(crate) fn skip_unplaced(
+        &mut self,
+        turn: &mut Turn,
+        receipt: Receipt,
+        why: SkipReason,
+        told: Option<Box<OperationEnd>>,
+    ) {
+        self.close_unplaced(turn, receipt, &End::Skipped(why), told);
+    }
+
+    fn close_unplaced(
+        &mut self,
+        turn: &mut Turn,
+        receipt: Receipt,
+        end: &End,
+        told: Option<Box<OperationEnd>>,
+    ) {
+        let told = told.map(|mut told| {
+            told.end = end.settlement();
+            Arc::from(told)
+        });
+        self.close(turn, receipt, (end, told.as_ref()), 0);
     }
 
     /// Notes the end of one operation of a record. `true` if it was the last.
-    fn close(&mut self, turn: &mut Turn, receipt: Receipt, end: &End, attempts: u32) -> bool {
+    fn close(
+        &mut self,
+        turn: &mut Turn,
+        receipt: Receipt,
+        (end, told): (&End, Option<&Arc<OperationEnd>>),
+        attempts: u32,
+    ) -> bool {
         let ordinal = receipt.ordinal();
         let Some(state) = self.records.get_mut(&receipt.end()) else {
             return false; // left to the next owner meanwhile
         };
         state.attempts = state.attempts.max(attempts);
         state.note(ordinal, end);
+        if let Some(told) = told {
+            state.tell(ordinal, told);
+        }
         turn.check(Invariant::I3, state.open > 0);
         state.open = state.open.saturating_sub(1);
         state.open == 0
@@ -114,7 +160,7 @@ impl Partitions {
 
     /// Settles a record that had operations or a letter, and with it its offset.
     pub(super) fn complete(&mut self, turn: &mut Turn, id: RecordId, settlement: Settlement) {
-        let Some(state) = self.records.get(&id) else {
+        let Some(state) = self.records.get_mut(&id) else {
             return;
         };
         let rightly = match settlement {
@@ -140,6 +186,9 @@ impl Partitions {
             record_ms: state.record.timestamp_ms,
             traffic: state.traffic,
         });
+        if let Some(settled) = state.settled(settlement) {
+            turn.effect(Effect::Receipt(settled));
+        }
         self.release(turn, id);
     }
 

@@ -6,3 +6,4 @@ pub mod hold;
 pub mod invariant;
 pub mod port;
 pub(crate) mod rider;
+pub mod settled;

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use crate::seam::fact::Fact;
 use crate::seam::hold::{LetterTopic, Pause, PausedBy, Scope};
+use crate::seam::settled::SettledRecord;
 use ingest_model::call::{Call, Reply};
 use ingest_model::operation::CustomerKey;
 use ingest_model::outcome::{DroppedField, Held, Rejected, SkipReason, Verdict};
 use ingest_model::reading::{Gap, LifeCause};
-use ingest_model::record::{Epoch, Offset, Record, Topic, TopicPartition, Traffic};
+use ingest_model::record::{Epoch, EventIds, Offset, Record, Topic, TopicPartition, Traffic};
 use ingest_model::state_log::StateRecord;
 use ingest_model::state_log::reduce::Slice;
 use ingest_model::trouble::Trouble;
@@ -145,6 +146,9 @@ pub enum Input {
         verdict: Verdict,
         /// The optional fields that the mapping left out.
         dropped: Vec<DroppedField>,
+        /// What its producer calls its events, if that is wanted for receipts.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        event_ids: Option<Box<EventIds>>,
     },
     /// Neighbouring records of a partition that the mapping skipped.
     Skipped(SkippedRun),
@@ -292,6 +296,8 @@ pub enum Effect {
     },
     /// Read the texts beside the committed offsets of these partitions, which others own.
     ReadRiders(Vec<TopicPartition>),
+    /// A record was settled, and its receipt is wanted. It is settled whether or not that is written.
+    Receipt(Box<SettledRecord>),
     /// Everything was handed back after [`Input::Shutdown`].
     Drained,
     /// Something happened that people may want to know.

@@ -9,6 +9,7 @@ use ingest_delivery::hold::Scope;
 use ingest_delivery::machine::{
     CommitEntry, Effect, Input, LetterId, Machine, MachineSettings, StateWriteId,
 };
+use ingest_delivery::settled::SettledRecord;
 use ingest_model::call::{
     Call, CallResult, ItemFate, ItemResult, JobReport, Limits, Reply, SearchFound, Written,
 };
@@ -54,6 +55,7 @@ pub(crate) struct Driver {
     pub(crate) trouble: Option<Trouble>,
     pub(crate) sent: Vec<(Instant, Call)>,
     pub(crate) facts: Vec<Fact>,
+    pub(crate) receipts: Vec<SettledRecord>,
     pub(crate) letters: Vec<Rejected>,
     pub(crate) diverted: Vec<Held>,
     /// Of each letter the members that it is for, if its record is a batch.
@@ -112,6 +114,7 @@ impl Driver {
             trouble: None,
             sent: Vec::new(),
             facts: Vec::new(),
+            receipts: Vec::new(),
             letters: Vec::new(),
             diverted: Vec::new(),
             members: Vec::new(),
@@ -212,6 +215,7 @@ impl Driver {
             traffic: Traffic::Live,
             verdict: Verdict::Emit(vec![plan]),
             dropped: Vec::new(),
+            event_ids: None,
         });
     }
 
@@ -225,6 +229,7 @@ impl Driver {
             traffic: Traffic::Backfill,
             verdict: Verdict::Emit(vec![plan]),
             dropped: Vec::new(),
+            event_ids: None,
         });
     }
 
@@ -238,6 +243,7 @@ impl Driver {
             traffic: Traffic::Live,
             verdict,
             dropped: Vec::new(),
+            event_ids: None,
         });
     }
 
@@ -391,6 +397,7 @@ impl Driver {
                     }
                     self.written.push((write, partition, records));
                 }
+                Effect::Receipt(settled) => self.receipts.push(*settled),
                 Effect::Drained => self.drained = true,
                 Effect::Fact(Fact::Broken(invariant)) => panic!("broken: {invariant:?}"),
                 Effect::Fact(fact) => self.facts.push(fact),

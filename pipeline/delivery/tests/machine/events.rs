@@ -110,6 +110,7 @@ fn a_field_left_out_is_counted_when_its_record_is_taken_in() {
             field: Arc::from("meta.total"),
             detail: "must be a number".to_owned(),
         }],
+        event_ids: None,
     };
     driver.put(with_a_bad_field(0, epoch));
     // From another assignment: whoever owns that record counts it.

@@ -114,6 +114,7 @@ fn records_of_the_old_life_that_were_on_their_way_are_still_taken() {
         traffic: Traffic::Live,
         verdict: Verdict::Emit(vec![track(1)]),
         dropped: Vec::new(),
+        event_ids: None,
     });
     driver.run(1);
     assert_eq!(driver.settled(), [Settlement::Delivered]);

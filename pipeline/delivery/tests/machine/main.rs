@@ -39,6 +39,7 @@ mod positions;
 mod promises;
 mod quarantine;
 mod quota;
+mod receipts;
 mod repeats;
 mod revisions;
 mod saved;

@@ -72,6 +72,7 @@ fn what_a_former_owner_settled_above_its_commit_is_not_sent_again() {
             traffic: Traffic::Live,
             verdict: Verdict::Emit(vec![track(u64::try_from(number).unwrap())]),
             dropped: Vec::new(),
+            event_ids: None,
         });
     }
     driver.run_to_rest();
@@ -95,6 +96,7 @@ fn a_record_of_an_older_assignment_is_left_to_its_owner() {
         traffic: Traffic::Live,
         verdict: Verdict::Emit(vec![track(1)]),
         dropped: Vec::new(),
+        event_ids: None,
     });
     driver.run(30);
     assert!(driver.sent.is_empty(), "{:?}", driver.sent);

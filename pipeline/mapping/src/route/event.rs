@@ -18,6 +18,8 @@ pub struct EventSummary {
     pub name: String,
     /// The producer's id of the occurrence.
     pub id: Option<String>,
+    /// The same of the other events of a batch that have one.
+    pub more_ids: Vec<String>,
     /// When it happened.
     pub time: Option<Timestamp>,
     /// What the envelope says about the customer.
@@ -44,6 +46,8 @@ impl EventSummary {
     /// Adds what another event of the same record says. The record is as old as its latest event.
     pub(super) fn add(&mut self, other: Self) {
         self.time = self.time.max(other.time);
+        self.more_ids.extend(other.id);
+        self.more_ids.extend(other.more_ids);
         self.cuts = self.cuts.saturating_add(other.cuts);
         self.snapshot &= other.snapshot;
         self.notes.extend(other.notes);
@@ -121,6 +125,7 @@ pub(super) fn judge(
         snapshot,
         name: event.name,
         id: event.id,
+        more_ids: Vec::new(),
         time: event.time,
         customer: event.customer,
         kind: event.kind,

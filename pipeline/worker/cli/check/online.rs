@@ -274,7 +274,8 @@ fn kafka(settings: &Settings) -> (Vec<Finding>, Option<KafkaSettings>) {
     let inputs = settings.kafka.topics.iter().map(|t| &t.topic);
     let letters = [&settings.kafka.dead_letter_topic];
     let letters = letters.into_iter().chain(&settings.kafka.hold_topic);
-    for topic in inputs.chain(letters) {
+    let receipts = settings.kafka.receipts.as_ref().map(|(topic, _)| topic);
+    for topic in inputs.chain(letters).chain(receipts) {
         match count(topic) {
             Ok(partitions) => {
                 findings.push(Finding::ok(format!(
@@ -335,6 +336,7 @@ mod tests {
             brokers: "k:9092".to_owned(),
             dead_letter_topic: "till.dead".to_owned(),
             hold_topic: None,
+            receipts_topic: None,
             state_topic: Some("till.state".to_owned()),
         };
         for (topic, command, also) in [

@@ -1,6 +1,7 @@
 //! Records that commands look at: lines of a file, and what Kafka has.
 
 pub(in crate::cli) mod lines;
+pub mod receipts;
 pub(in crate::cli) mod sample;
 pub(in crate::cli) mod topic;
 

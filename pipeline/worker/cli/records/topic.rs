@@ -176,7 +176,7 @@ impl Reader {
     }
 }
 
-fn unreadable(brokers: &str, topic: &Topic, error: &ReadError) -> anyhow::Error {
+pub(super) fn unreadable(brokers: &str, topic: &Topic, error: &ReadError) -> anyhow::Error {
     let way_out = match error {
         ReadError::UnknownTopic { .. } => "does the configuration name another topic?".to_owned(),
         ReadError::NotAuthorized { .. } => {

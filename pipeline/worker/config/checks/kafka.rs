@@ -54,11 +54,14 @@ pub(in crate::config) fn settings(
     let dead_letter_topic = checker.dead_letter_topic(raw);
     let hold_topic = checker.hold_topic(raw, dead_letter_topic.as_ref());
     let on_lost_position = checker.on_lost_position(&raw.on_lost_position);
-    let others = [
+    let letters = [
         dead_letter_topic.as_ref(),
         hold_topic.iter().flatten().next(),
     ];
-    let state_topic = checker.state_topic(state, raw, &others);
+    let receipts = checker.receipts(raw, &letters);
+    let told = receipts.iter().flatten().next().map(|(topic, _)| topic);
+    let [dead, held] = letters;
+    let state_topic = checker.state_topic(state, raw, &[dead, held, told]);
     let properties = checker.properties(&raw.properties);
     let times = checker.times(raw);
     let (drain_timeout, commit_interval, session_timeout) = times?;
@@ -69,6 +72,7 @@ pub(in crate::config) fn settings(
         topics: topics?,
         dead_letter_topic: dead_letter_topic?,
         hold_topic: hold_topic?,
+        receipts: receipts?,
         on_lost_position: on_lost_position?,
         state_topic: state_topic?,
         properties: properties?,
@@ -207,88 +211,6 @@ impl Checker<'_> {
                 .copied()
                 .find(|one| one.as_str() == word),
         )
-    }
-
-    fn dead_letter_topic(&mut self, raw: &RawKafka) -> Option<Topic> {
-        let Some(leaf) = &raw.dead_letter_topic else {
-            let way_out =
-                "name the topic for records that can never be delivered, such as shop.events.dead";
-            self.missing(&raw.place, "dead_letter_topic", way_out);
-            return None;
-        };
-        self.topic_not_read(leaf, raw)
-    }
-
-    /// `Some(None)` if there is none; `None` if it is wrong.
-    fn hold_topic(&mut self, raw: &RawKafka, letters: Option<&Topic>) -> Option<Option<Topic>> {
-        let Some(leaf) = &raw.hold_topic else {
-            return Some(None);
-        };
-        let topic = self.topic_not_read(leaf, raw)?;
-        if letters == Some(&topic) {
-            self.at(
-                leaf,
-                "is the dead-letter topic",
-                "use a topic of its own: what is held is not dead",
-            );
-            return None;
-        }
-        Some(Some(topic))
-    }
-
-    /// `Some(None)` if there is none; `None` if it is wrong.
-    fn state_topic(
-        &mut self,
-        state: Option<&At<Scalar>>,
-        raw: &RawKafka,
-        others: &[Option<&Topic>],
-    ) -> Option<Option<Topic>> {
-        let Some(leaf) = state else {
-            return Some(None);
-        };
-        let topic = self.topic_not_read(leaf, raw)?;
-        if others.contains(&Some(&topic)) {
-            self.at(
-                leaf,
-                "is a topic for records",
-                "use a topic of its own, with cleanup.policy=compact",
-            );
-            return None;
-        }
-        Some(Some(topic))
-    }
-
-    /// The name of a topic that is not an input.
-    fn topic_not_read(&mut self, leaf: &At<Scalar>, raw: &RawKafka) -> Option<Topic> {
-        let topic = self.topic_name(leaf)?;
-        let is_input = |t: &RawTopic| matches!(&t.name, Some(At { value: Scalar::Text(name), .. }) if name.trim() == topic.as_str());
-        if raw.topics.iter().any(is_input) {
-            self.at(
-                leaf,
-                "is one of the topics that are read",
-                "use a topic of its own: what is put there would come back for ever",
-            );
-            return None;
-        }
-        Some(topic)
-    }
-
-    /// A legal name according to Kafka: 1 to 249 letters, digits, dots, underscores and hyphens.
-    fn topic_name(&mut self, leaf: &At<Scalar>) -> Option<Topic> {
-        let name = self.text(leaf)?;
-        let legal = name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
-        if !legal || name.len() > 249 || name == "." || name == ".." {
-            let way_out = "use 1 to 249 letters, digits, dots, underscores and hyphens; patterns are not supported";
-            self.at(
-                leaf,
-                &format!("`{name}` is not the name of a topic"),
-                way_out,
-            );
-            return None;
-        }
-        Some(Topic::new(&name))
     }
 
     fn properties(&mut self, raw: &[At<RawProperty>]) -> Option<BTreeMap<String, PropertyValue>> {

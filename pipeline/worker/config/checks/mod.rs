@@ -10,6 +10,7 @@ mod mappings;
 mod pauses;
 mod privacy;
 mod reserve;
+mod topics;
 mod tracing;
 
 use std::time::Duration;

@@ -110,6 +110,8 @@ pub(crate) struct RawKafka {
     pub(crate) topics_given: bool,
     pub(crate) dead_letter_topic: Leaf,
     pub(crate) hold_topic: Leaf,
+    pub(crate) receipts_topic: Leaf,
+    pub(crate) receipts_of: Leaf,
     pub(crate) on_lost_position: Leaf,
     pub(crate) properties: Vec<At<RawProperty>>,
     pub(crate) drain_timeout: Leaf,

@@ -8,6 +8,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ingest_delivery::settled::ReceiptsOf;
 use ingest_encoding::Encoding;
 use ingest_kafka::OnLostPosition;
 use ingest_kustomer::{BaseUrl, ClientSettings};
@@ -120,6 +121,8 @@ pub struct KafkaSettings {
     pub dead_letter_topic: Topic,
     /// Where held work goes that routes divert, if anywhere; neither an input topic nor the dead-letter topic.
     pub hold_topic: Option<Topic>,
+    /// Where receipts of settled records go, if anywhere, and which records have one; a topic of its own.
+    pub receipts: Option<(Topic, ReceiptsOf)>,
     /// What to do with a partition whose committed offset lies below the start of its log.
     pub on_lost_position: OnLostPosition,
     /// `state.topic`: where knowledge and open jobs survive a restart, if anywhere; a topic of its own.

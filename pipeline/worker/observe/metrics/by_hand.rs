@@ -1,4 +1,4 @@
-//! Labels for what people do by hand, and for what becomes of the API key.
+//! Labels for what people do by hand, and for what becomes of the API key and of receipts.
 
 /// What a request to the admin server would change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,6 +39,34 @@ pub enum KeyResult {
     Unanswered,
     /// The place cannot be read.
     Unreadable,
+}
+
+/// What became of a receipt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ReceiptResult {
+    /// The brokers have accepted it.
+    Written,
+    /// They have not.
+    Failed,
+    /// It found no room.
+    Dropped,
+}
+
+// === impl ReceiptResult ===
+
+impl ReceiptResult {
+    /// Every value.
+    pub const ALL: &'static [Self] = &[Self::Written, Self::Failed, Self::Dropped];
+
+    /// The label in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Written => "written",
+            Self::Failed => "failed",
+            Self::Dropped => "dropped",
+        }
+    }
 }
 
 // === impl AdminAction ===

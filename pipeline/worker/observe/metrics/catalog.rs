@@ -158,6 +158,8 @@ catalog! {
         "Dead letters that the brokers have not acknowledged yet.";
     diverted: IntCounterVec, "diverted_total", [Topic, HeldBy],
         "Records written to the hold topic, by what held them.";
+    receipts: IntCounterVec, "receipts_total", [ReceiptResult],
+        "Receipts of settled records, by what became of them: written to kafka.receipts_topic; failed, because the brokers did not accept them; or dropped, because they found no room. The last two are lost, and nothing else is.";
     keys_unused: IntCounterVec, "customer_keys_unused_total", [Topic, KeyKind, Unusable],
         "Records with a value that should name the customer and was left out.";
     batch_events: IntCounterVec, "batch_events_total", [Topic, EventVerdict],

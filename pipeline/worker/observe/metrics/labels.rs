@@ -16,7 +16,7 @@ use ingest_model::reading::LifeCause;
 use ingest_model::record::Traffic;
 use ingest_traces::Reason;
 
-pub use super::by_hand::{AdminAction, AdminResult, KeyResult};
+pub use super::by_hand::{AdminAction, AdminResult, KeyResult, ReceiptResult};
 use crate::observe::pace::DrainState;
 
 /// Why a recording was written.
@@ -168,6 +168,8 @@ pub enum Label {
     KeyResult,
     /// Why a span is lost.
     SpanLoss,
+    /// What became of a receipt.
+    ReceiptResult,
     /// The kind of error that the Kafka client reports.
     SourceError,
     /// What ended one life of a partition.
@@ -269,7 +271,11 @@ impl Label {
             Self::RepeatKind | Self::Kind | Self::SourceError => "kind",
             Self::From => "from",
             Self::Traffic => "traffic",
-            Self::Found | Self::Commit | Self::KeyResult | Self::AdminResult => "result",
+            Self::Found
+            | Self::Commit
+            | Self::KeyResult
+            | Self::ReceiptResult
+            | Self::AdminResult => "result",
             Self::AdminAction => "action",
             Self::Way | Self::Saved => "way",
             Self::Scope => "scope",
@@ -337,6 +343,7 @@ impl Label {
             Self::AdminAction => all(AdminAction::ALL, AdminAction::as_str),
             Self::AdminResult => all(AdminResult::ALL, AdminResult::as_str),
             Self::KeyResult => all(KeyResult::ALL, KeyResult::as_str),
+            Self::ReceiptResult => all(ReceiptResult::ALL, ReceiptResult::as_str),
             Self::SourceError => all(&SourceErrorKind::ALL, SourceErrorKind::as_str),
             Self::Invariant => all(Invariant::ALL, Invariant::as_str),
             Self::RecordingCause => all(RecordingCause::ALL, RecordingCause::as_str),

@@ -22,8 +22,8 @@ use prometheus::{GaugeVec, Histogram, IntCounter, Registry, TextEncoder};
 
 use self::catalog::Families;
 use self::labels::{
-    ACCEPTED, AdminAction, AdminResult, EMITTED, Fallback, KeyResult, REJECTED, RecordingCause,
-    Renewal, SKIPPED, SpanLoss,
+    ACCEPTED, AdminAction, AdminResult, EMITTED, Fallback, KeyResult, REJECTED, ReceiptResult,
+    RecordingCause, Renewal, SKIPPED, SpanLoss,
 };
 use crate::observe::account::Figures;
 use crate::observe::breaks::Cause;
@@ -178,6 +178,13 @@ impl Metrics {
     pub fn by_hand(&self, action: AdminAction, result: AdminResult) {
         let labels = [action.as_str(), result.as_str()];
         self.families.by_hand.with_label_values(&labels).inc();
+    }
+
+    /// Something became of receipts.
+    pub fn receipts(&self, result: ReceiptResult, receipts: u64) {
+        let label = [result.as_str()];
+        let counter = self.families.receipts.with_label_values(&label);
+        counter.inc_by(receipts);
     }
 
     /// So many partitions have records that do not come.

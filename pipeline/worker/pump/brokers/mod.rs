@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 
 pub use self::renewal::KafkaRenewal;
 pub(super) use self::renewal::{Clients, Quick};
+pub(super) use self::status::RECEIPTS;
 pub use self::status::{
     BrokersView, Credentials, CredentialsStatus, KafkaStatus, TopicProblem, TopicTrouble,
 };
@@ -39,21 +40,21 @@ const LOOKS: u32 = 2;
 /// A topic and the setting that names it.
 pub(super) type Configured = (Topic, &'static str);
 
-/// All topics of a configuration.
+/// All topics of a configuration: those that are read, those that are written, and the one for both.
 pub(super) fn configured(
     kafka: &KafkaSettings,
-    dead_letters: &Topic,
-    hold: Option<&Topic>,
+    written: impl IntoIterator<Item = (Option<Topic>, &'static str)>,
 ) -> Vec<Configured> {
     let inputs = kafka
         .topics()
         .iter()
         .map(|one| (one.clone(), "kafka.topics"));
-    let letters = [(dead_letters.clone(), "kafka.dead_letter_topic")];
-    let hold = hold.map(|topic| (topic.clone(), "kafka.hold_topic"));
+    let written = written
+        .into_iter()
+        .filter_map(|(topic, setting)| Some((topic?, setting)));
     let state = kafka.options().state_topic.as_deref();
     let state = state.map(|name| (Topic::new(name), "state.topic"));
-    inputs.chain(letters).chain(hold).chain(state).collect()
+    inputs.chain(written).chain(state).collect()
 }
 
 /// Watches the brokers and, where there are any, the files with credentials for them.

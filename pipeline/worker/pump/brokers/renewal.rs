@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use ingest_kafka::reader::topics::{TopicLook, check_client};
 use ingest_kafka::state::StateProducer;
-use ingest_kafka::{DeadLetterProducer, KafkaSettings, ReadError, SourceRenewer, StartError};
+use ingest_kafka::{
+    DeadLetterProducer, KafkaSettings, ReadError, RecordProducer, SourceRenewer, StartError,
+};
 use tokio::sync::watch;
 
 use super::status::{BrokersView, Credentials};
@@ -20,6 +22,7 @@ use crate::config::Settings;
 use crate::config::settings::KafkaFiles;
 use crate::observe::Observer;
 use crate::observe::metrics::labels::Renewal;
+use crate::pump::receipts;
 
 /// Pause between two looks at the files.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -42,6 +45,7 @@ pub(in crate::pump) type Quick = fn(&KafkaSettings) -> Result<KafkaSettings, Sta
 pub(in crate::pump) struct Clients {
     letters: Arc<DeadLetterProducer>,
     state: Option<(Arc<StateProducer>, Quick)>,
+    receipts: Option<Arc<RecordProducer>>,
     source: SourceRenewer,
     /// For those that are made for a question.
     live: watch::Sender<KafkaSettings>,
@@ -155,12 +159,14 @@ impl Clients {
     pub(in crate::pump) fn new(
         letters: Arc<DeadLetterProducer>,
         state: Option<(Arc<StateProducer>, Quick)>,
+        receipts: Option<Arc<RecordProducer>>,
         source: SourceRenewer,
         live: watch::Sender<KafkaSettings>,
     ) -> Self {
         Self {
             letters,
             state,
+            receipts,
             source,
             live,
         }
@@ -172,6 +178,9 @@ impl Clients {
         if let Some((state, quick)) = &self.state {
             let quick = quick(settings).map_err(said)?;
             state.renew(&quick).await.map_err(said)?;
+        }
+        if let Some(receipts) = &self.receipts {
+            receipts::renew(receipts, settings).await.map_err(said)?;
         }
         self.live.send_replace(settings.clone());
         let renewed = self.source.renew(settings.clone()).await;

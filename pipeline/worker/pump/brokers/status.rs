@@ -14,6 +14,9 @@ use crate::observe::advice::{Places, away};
 /// Brokers that are silent for less are not reported: if one restarts, another has taken over its work by then.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// The setting that names the topic of receipts. Deliveries go on without that topic.
+pub(in crate::pump) const RECEIPTS: &str = "kafka.receipts_topic";
+
 /// The result of the last checks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BrokersView {
@@ -120,7 +123,7 @@ impl KafkaStatus {
         }
     }
 
-    /// Each problem in one line.
+    /// Each problem in one line that keeps records from being settled.
     pub(crate) fn causes(&self) -> Vec<String> {
         let mut causes = Vec::new();
         if let Some(seconds) = self.away_for_seconds {
@@ -130,7 +133,7 @@ impl KafkaStatus {
                 away(because)
             ));
         }
-        for one in &self.topics {
+        for one in self.topics.iter().filter(|one| one.setting != RECEIPTS) {
             let problem = if one.problem == "unknown_topic" {
                 "does not exist, or may not be seen"
             } else {

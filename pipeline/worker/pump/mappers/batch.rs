@@ -1,9 +1,10 @@
 //! What goes into the threads that decode and map, and what comes out.
 
 use ingest_delivery::machine::{SchemaMissing, SkippedRun};
+use ingest_delivery::settled::ReceiptsOf;
 use ingest_mapping::event::Notes;
 use ingest_model::outcome::{DroppedField, Verdict};
-use ingest_model::record::{Epoch, Record, Topic, TopicPartition, Traffic};
+use ingest_model::record::{Epoch, EventIds, Record, Topic, TopicPartition, Traffic};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::judge::Judged;
@@ -57,6 +58,8 @@ pub(in crate::pump) struct MappedRecord {
     pub(in crate::pump) verdict: Verdict,
     /// The optional fields that mapping left out.
     pub(in crate::pump) dropped: Vec<DroppedField>,
+    /// What its producer calls its events, if it has a receipt.
+    pub(in crate::pump) event_ids: Option<Box<EventIds>>,
 }
 
 /// What a thread is given.
@@ -74,14 +77,20 @@ pub(super) struct Unmapped {
     pub(super) room: OwnedSemaphorePermit,
 }
 
-/// Adds a record and its result to those before it.
-pub(super) fn add(all: &mut Vec<Mapped>, record: Record, epoch: Epoch, judged: Judged) {
+/// Adds a record and its result to those before it. Where records that are skipped have receipts, a run is skipped for one reason.
+pub(super) fn add(
+    all: &mut Vec<Mapped>,
+    (record, epoch): (Record, Epoch),
+    judged: Judged,
+    receipts: ReceiptsOf,
+) {
     let Judged {
         event_ms,
         traffic,
         notes,
         verdict,
         dropped,
+        event_ids,
     } = judged;
     let Verdict::Skip(reason) = verdict else {
         all.push(Mapped::Record(Box::new(MappedRecord {
@@ -92,11 +101,16 @@ pub(super) fn add(all: &mut Vec<Mapped>, record: Record, epoch: Epoch, judged: J
             notes,
             verdict,
             dropped,
+            event_ids,
         })));
         return;
     };
     let noted = (!notes.is_empty()).then_some(notes);
+    let apart = |run: &SkippedRun| {
+        receipts == ReceiptsOf::All && run.reasons.iter().any(|(known, _)| *known != reason)
+    };
     if let Some(Mapped::Skipped(run, before)) = all.last_mut()
+        && !apart(run)
         && run.add(&record, epoch, reason)
     {
         before.extend(noted);
@@ -126,35 +140,55 @@ mod tests {
         }
     }
 
-    #[test]
-    fn neighbours_that_are_skipped_come_as_one() {
-        let skipped = || Judged {
+    fn skipped(reason: SkipReason) -> Judged {
+        Judged {
             event_ms: None,
             traffic: Traffic::Live,
             notes: Notes::default(),
-            verdict: Verdict::Skip(SkipReason::NoRoute),
+            verdict: Verdict::Skip(reason),
             dropped: Vec::new(),
-        };
-        let rejected = || Judged::from(Rejected::new(Rejection::InvalidJson, "no"));
-        let mut all = Vec::new();
-        for (partition, offset, judged) in [
-            (0, 1, skipped()),
-            (0, 2, skipped()),
-            (1, 3, skipped()),
-            (1, 4, rejected()),
-            (1, 5, skipped()),
-            (1, 7, skipped()),
-        ] {
-            add(&mut all, record(partition, offset), Epoch(1), judged);
+            event_ids: None,
         }
-        let shown: Vec<(i64, u64)> = all
-            .iter()
-            .map(|mapped| match mapped {
-                Mapped::Record(one) => (one.record.position.offset.0, 0),
-                Mapped::Skipped(run, _) => (run.first.0, run.records()),
-                Mapped::Waits(_) => panic!("nothing waits"),
-            })
-            .collect();
+    }
+
+    /// What follows from these records of a partition: first offset and how many are skipped.
+    fn added(records: Vec<(i32, i64, Judged)>, receipts: ReceiptsOf) -> Vec<(i64, u64)> {
+        let mut all = Vec::new();
+        for (partition, offset, judged) in records {
+            let record = (record(partition, offset), Epoch(1));
+            add(&mut all, record, judged, receipts);
+        }
+        let shown = all.iter().map(|mapped| match mapped {
+            Mapped::Record(one) => (one.record.position.offset.0, 0),
+            Mapped::Skipped(run, _) => (run.first.0, run.records()),
+            Mapped::Waits(_) => panic!("nothing waits"),
+        });
+        shown.collect()
+    }
+
+    #[test]
+    fn neighbours_that_are_skipped_come_as_one() {
+        let no_route = || skipped(SkipReason::NoRoute);
+        let rejected = Judged::from(Rejected::new(Rejection::InvalidJson, "no"));
+        let records = vec![
+            (0, 1, no_route()),
+            (0, 2, skipped(SkipReason::Dropped)),
+            (1, 3, no_route()),
+            (1, 4, rejected),
+            (1, 5, no_route()),
+            (1, 7, no_route()),
+        ];
+        let shown = added(records, ReceiptsOf::Attempted);
         assert_eq!(shown, [(1, 2), (3, 1), (4, 0), (5, 1), (7, 1)]);
+    }
+
+    #[test]
+    fn a_run_with_receipts_is_skipped_for_one_reason() {
+        let records = vec![
+            (0, 1, skipped(SkipReason::NoRoute)),
+            (0, 2, skipped(SkipReason::NoRoute)),
+            (0, 3, skipped(SkipReason::Dropped)),
+        ];
+        assert_eq!(added(records, ReceiptsOf::All), [(1, 2), (3, 1)]);
     }
 }

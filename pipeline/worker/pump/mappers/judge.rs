@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use ingest_delivery::settled::ReceiptsOf;
 use ingest_encoding::{Encoding, NoSchemas, Opened, SchemaId, Schemas};
 use ingest_mapping::event::{BatchEvents, Notes};
 use ingest_mapping::route::Pipeline;
 use ingest_model::outcome::{DroppedField, Rejected, Rejection, Verdict};
-use ingest_model::record::{Record, Topic, Traffic};
+use ingest_model::record::{EventIds, Record, Topic, Traffic};
 use jiff::Timestamp;
 
 use super::traffic::TrafficRules;
@@ -20,6 +21,7 @@ pub struct Judge {
     pipelines: HashMap<Topic, (Encoding, Pipeline)>,
     schemas: Arc<dyn Schemas + Send + Sync>,
     rules: TrafficRules,
+    receipts: ReceiptsOf,
     dies_at: Option<Vec<u8>>,
 }
 
@@ -36,6 +38,8 @@ pub struct Judged {
     pub verdict: Verdict,
     /// The optional fields that mapping left out.
     pub dropped: Vec<DroppedField>,
+    /// What its producer calls its events, if it has a receipt.
+    pub event_ids: Option<Box<EventIds>>,
 }
 
 /// What becomes of a record, as far as those before it tell.
@@ -57,6 +61,7 @@ impl Judge {
             pipelines,
             schemas: Arc::new(NoSchemas),
             rules: TrafficRules::default(),
+            receipts: ReceiptsOf::Nothing,
             dies_at: None,
         }
     }
@@ -71,6 +76,17 @@ impl Judge {
     #[must_use]
     pub fn by(self, rules: TrafficRules) -> Self {
         Self { rules, ..self }
+    }
+
+    /// For records that have receipts: these name the events.
+    #[must_use]
+    pub fn telling(self, receipts: ReceiptsOf) -> Self {
+        Self { receipts, ..self }
+    }
+
+    /// Which records have receipts.
+    pub(super) fn receipts(&self) -> ReceiptsOf {
+        self.receipts
     }
 
     /// Ends the process at a record whose value contains this text: tests need a record that does what no record should
@@ -122,6 +138,7 @@ impl Judge {
             Ok(Some((Some(summary), verdict, events))) => Judged {
                 event_ms: summary.time.map(Timestamp::as_millisecond),
                 traffic: Traffic::Live,
+                event_ids: self.event_ids(summary.id.iter().chain(&summary.more_ids)),
                 notes: summary.notes.with_events(events),
                 verdict,
                 dropped: summary.dropped,
@@ -132,6 +149,7 @@ impl Judge {
                 notes: Notes::default().with_events(events),
                 verdict,
                 dropped: Vec::new(),
+                event_ids: None,
             },
             // The consumer subscribes to configured topics only, so this should not happen; a dead letter is better than
             // a loss.
@@ -144,6 +162,17 @@ impl Judge {
             .rules
             .of(record, snapshot, judged.event_ms, now.as_millisecond());
         Ok(judged)
+    }
+}
+
+impl Judge {
+    fn event_ids<'i>(&self, ids: impl Iterator<Item = &'i String>) -> Option<Box<EventIds>> {
+        if self.receipts == ReceiptsOf::Nothing {
+            return None;
+        }
+        let mut all = EventIds::default();
+        ids.for_each(|id| all.add(id));
+        (!all.ids.is_empty()).then(|| Box::new(all))
     }
 }
 
@@ -172,6 +201,7 @@ impl From<Rejected> for Judged {
             notes: Notes::default(),
             verdict: Verdict::Reject(rejected),
             dropped: Vec::new(),
+            event_ids: None,
         }
     }
 }

@@ -291,7 +291,7 @@ impl Thread {
             Verdict::Emit(_) | Verdict::Batch(_) => self.wanted.saturating_add(1),
             Verdict::Skip(_) | Verdict::Reject(_) => 0,
         };
-        add(all, record, epoch, judged);
+        add(all, (record, epoch), judged, self.judge.receipts());
         None
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ingest_model::record::{Record, Topic, Traffic};
 
-use crate::pump::letter::header;
+use crate::pump::letter_header as header;
 
 /// The rules. The first that says something about a record decides: its topic, its own header, that it is replayed, that its
 /// event is part of a snapshot, its age.

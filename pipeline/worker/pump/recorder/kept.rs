@@ -14,7 +14,7 @@ use ingest_delivery::machine::{CommitEntry, Effect, Input, LetterId, RequestId, 
 use ingest_delivery::port::Metadata;
 use ingest_model::call::Call;
 use ingest_model::outcome::{DroppedField, HeldBy, Rejection, Verdict};
-use ingest_model::record::{Epoch, Header, Position, Record, TopicPartition, Traffic};
+use ingest_model::record::{Epoch, EventIds, Header, Position, Record, TopicPartition, Traffic};
 use ingest_model::state_log::reduce::Slice;
 use ingest_model::weight::{
     ALLOCATION, call_bytes, dropped_bytes, list_bytes, reply_bytes, slice_bytes, text_bytes,
@@ -58,6 +58,8 @@ pub(super) struct Told {
     contents: Contents,
     verdict: Verdict,
     dropped: Vec<DroppedField>,
+    /// How many ids of its events were kept for its receipt.
+    event_ids: Option<usize>,
 }
 
 /// What a record held.
@@ -162,6 +164,7 @@ impl Given {
                 traffic,
                 verdict,
                 dropped,
+                event_ids,
             } => Self::Record(Told {
                 position: record.position.clone(),
                 epoch: *epoch,
@@ -171,6 +174,7 @@ impl Given {
                 contents: Contents::of(record, whole),
                 verdict: verdict.clone(),
                 dropped: dropped.clone(),
+                event_ids: event_ids.as_ref().map(|all| all.ids.len()),
             }),
             Input::Restored {
                 partition,
@@ -219,6 +223,10 @@ impl Given {
                 traffic: told.traffic,
                 verdict: told.verdict.clone(),
                 dropped: told.dropped.clone(),
+                event_ids: told.event_ids.map(|ids| {
+                    let ids = vec![Arc::from(""); ids];
+                    Box::new(EventIds { ids, left_out: 0 })
+                }),
             }),
             Self::Restored {
                 partition,
@@ -369,9 +377,20 @@ impl Contents {
 // === impl Decided ===
 
 impl Decided {
-    /// What is kept of an effect.
-    pub(super) fn of(effect: &Effect) -> Self {
-        match effect {
+    /// What is kept of effects. Receipts are left out: they only tell what the other steps decided.
+    pub(super) fn all(effects: &[Effect]) -> Vec<Self> {
+        let mut kept = Vec::with_capacity(effects.len());
+        for effect in effects {
+            if let Some(one) = Self::of(effect) {
+                kept.push(one);
+            }
+        }
+        kept
+    }
+
+    fn of(effect: &Effect) -> Option<Self> {
+        Some(match effect {
+            Effect::Receipt(_) => return None,
             Effect::Send { request, call } => Self::Send {
                 request: *request,
                 call: Arc::clone(call),
@@ -422,7 +441,7 @@ impl Decided {
             Effect::ReadRiders(partitions) => Self::ReadRiders(partitions.len()),
             Effect::Drained => Self::Drained,
             Effect::Fact(fact) => Self::Fact(fact.clone()),
-        }
+        })
     }
 
     fn apart(&self) -> usize {

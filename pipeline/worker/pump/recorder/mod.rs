@@ -268,7 +268,7 @@ impl Tape {
         let Some(mut step) = self.open.take() else {
             return false;
         };
-        step.out = Some(effects.iter().map(Decided::of).collect());
+        step.out = Some(Decided::all(effects));
         let past = &mut self.past;
         if !self.ring.push(step, |step| past.take(step)) {
             self.left_out += 1;

@@ -220,7 +220,7 @@ mod tests {
                 number: 1,
                 nanos: 0,
                 given: Given::of(input, false, 0),
-                out: Some(effects.iter().map(Decided::of).collect()),
+                out: Some(Decided::all(effects)),
             });
         }
         past.base()

@@ -192,6 +192,7 @@ fn parts(
         kafka: kafka.clone(),
         dead_letter_topic: Topic::new(DEAD_LETTERS),
         hold_topic: None,
+        receipts_topic: None,
         machine,
         reserve: ReserveWatch::new(ReserveSchedule::always(0), options.time_scale.factor()),
         pauses: PauseWatch::default(),

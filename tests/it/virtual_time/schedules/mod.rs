@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use ingest_delivery::fact::Fact;
 use ingest_delivery::retry::Jitter;
+use ingest_delivery::settled::ReceiptsOf;
 use ingest_model::outcome::{HoldCause, Rejected, Rejection, Verdict};
 use kustomer_sim::{Config, Duplicates, FaultScript};
 
@@ -102,6 +103,9 @@ fn play(seed: u64, coverage: &mut Coverage, steps: Steps) -> Option<u64> {
     let mut world = World::new(config, 600, PARTITIONS);
     if seed % 2 == 1 {
         world = world.with_state();
+    }
+    if seed.is_multiple_of(3) {
+        world.settings.receipts = ReceiptsOf::All;
     }
     world.watch_for_sleep();
     match steps {

@@ -320,6 +320,7 @@ impl Machine {
                 let origin = carried.find_map(|op| self.origin(*op));
                 for operation in operations {
                     self.note_identity(operation, id.as_ref());
+                    self.tell_customer(operation, id.as_ref());
                     self.finish_delivered(operation);
                 }
                 // Only the first key is sure to mean this customer: another one may be somebody else's.

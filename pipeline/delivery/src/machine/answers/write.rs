@@ -80,6 +80,7 @@ impl Machine {
             operations: named,
         };
         self.memory.journal.accepted(&operations, &ticket);
+        self.tell_job(&operations, &ticket.id);
         let can_wait = !self.price(now).is_nothing();
         let job = self.jobs.add(now, ticket, items, with_refs, can_wait);
         if backfill {
@@ -198,6 +199,7 @@ impl Machine {
         object: Option<Arc<str>>,
         shown: Option<i64>,
     ) {
+        self.tell_object(id, object.as_ref());
         if let Some(state) = self.work.get(id)
             && let Operation::KObject(written) = &state.operation
         {

@@ -72,7 +72,10 @@ impl Machine {
             self.answer_gone(&entry.operation);
         }
         self.journal_end(id, &entry, &history);
-        let kept = self.partitions.end(&mut self.turn, id, end, entry.attempts);
+        let told = self.told_of(&entry, &history);
+        let kept = self
+            .partitions
+            .end(&mut self.turn, id, end, entry.attempts, told);
         self.note_kept(kept);
     }
 

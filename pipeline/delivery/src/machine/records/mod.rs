@@ -7,6 +7,7 @@ mod drain;
 mod ends;
 mod identities;
 mod letters;
+mod receipts;
 mod suppressed;
 mod weight;
 
@@ -17,7 +18,7 @@ use crate::machine::Machine;
 use crate::machine::records::weight::operations_bytes;
 use crate::memory::journal::MERGED;
 use crate::objects::coalesce;
-use crate::partitions::{Admitted, Receipt};
+use crate::partitions::{Admitted, Read, Receipt};
 use crate::seam::fact::{Fact, Saved};
 use crate::seam::port::{Committed, SkippedRun};
 use crate::work::{Arrival, Entry, Wait};
@@ -81,7 +82,7 @@ impl Machine {
         &mut self,
         record: Record,
         epoch: Epoch,
-        (event_ms, traffic): (Option<i64>, Traffic),
+        read: Read,
         verdict: Verdict,
         dropped: Vec<DroppedField>,
     ) {
@@ -105,7 +106,7 @@ impl Machine {
             Verdict::Batch(batch) => Some(&**batch),
             Verdict::Emit(_) | Verdict::Skip(_) | Verdict::Reject(_) => None,
         };
-        let read = (event_ms, traffic);
+        let traffic = read.traffic;
         let admitted = self
             .partitions
             .admit(&mut self.turn, record, epoch, read, judged, batch);
@@ -170,9 +171,7 @@ impl Machine {
         } = plan;
         let owner = self.name_on_arrival(&mut operation);
         if self.is_suppressed(&operation) {
-            let reason = SkipReason::Suppressed;
-            self.partitions
-                .skip_unplaced(&mut self.turn, receipt, reason);
+            self.skip_unplaced(receipt, SkipReason::Suppressed, (&route, &operation));
             return;
         }
         let ages = match &operation {
@@ -191,10 +190,11 @@ impl Machine {
                 let rejected = Rejected {
                     reason: Rejection::IllegalField,
                     detail,
-                    route: Some(route),
+                    route: Some(Arc::clone(&route)),
                 };
+                let told = self.told((&route, &operation));
                 self.partitions
-                    .reject_unplaced(&mut self.turn, receipt, rejected);
+                    .reject_unplaced(&mut self.turn, receipt, rejected, told);
                 return;
             }
         };
@@ -206,8 +206,7 @@ impl Machine {
             }
             Some(reason) => {
                 self.note_saved(reason);
-                self.partitions
-                    .skip_unplaced(&mut self.turn, receipt, reason);
+                self.skip_unplaced(receipt, reason, (&route, &operation));
                 return;
             }
             None => {}

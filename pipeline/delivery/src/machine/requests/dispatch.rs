@@ -80,6 +80,7 @@ impl Machine {
             job.is_some_and(|job| matches!(job.items, JobItems::Customers { .. }))
         };
         self.progress.spent(&what, is_event, makes_customers);
+        self.tell_cost(&what);
         let sent = Sent {
             what,
             class,

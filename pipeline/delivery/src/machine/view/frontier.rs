@@ -405,6 +405,7 @@ mod tests {
             traffic: Traffic::Live,
             verdict,
             dropped: Vec::new(),
+            event_ids: None,
         }
     }
 

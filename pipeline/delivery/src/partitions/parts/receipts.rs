@@ -1,9 +1,14 @@
-//! The obligations to settle records, by the operation that carries them.
+//! The obligations to settle records, by the operation that carries them; and what is noted of operations for those who want it in
+//! writing, on the receipts topic.
+
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use crate::seam::fact::Settlement;
 use crate::seam::port::RecordId;
-use ingest_model::batch::OperationId;
+use crate::seam::settled::{OperationEnd, Units};
+use ingest_model::batch::{OperationId, Verb};
 use ingest_model::lookup::Lookup;
 use ingest_model::record::Record;
 use ingest_model::repeat::ChangeKey;
@@ -85,6 +90,95 @@ impl Receipts {
     /// The receipts of an operation.
     pub(in crate::partitions) fn of(&self, operation: OperationId) -> &[Receipt] {
         self.of.get(&operation).map_or(&[], SmallVec::as_slice)
+    }
+}
+
+/// What operations that have not ended leave behind for the receipts topic.
+#[derive(Debug, Default)]
+pub(crate) struct Trails {
+    of: Lookup<OperationId, Trail>,
+}
+
+/// What was noted of one of them.
+#[derive(Debug, Default)]
+struct Trail {
+    units: Units,
+    verb: Option<Verb>,
+    job: Option<Arc<str>>,
+    object: Option<Arc<str>>,
+    customer: Option<Arc<str>>,
+}
+
+// === impl Trails ===
+
+impl Trails {
+    /// A request that is for these operations is sent. One that was left to the next owner meanwhile has no receipt, and no trail.
+    pub(in crate::partitions) fn cost<'i>(
+        &mut self,
+        operations: impl ExactSizeIterator<Item = &'i OperationId>,
+        receipts: &Receipts,
+    ) {
+        let share = Units::shared(operations.len());
+        for id in operations.filter(|id| !receipts.of(**id).is_empty()) {
+            self.of.entry(*id).or_default().units += share;
+        }
+    }
+
+    /// It is a write.
+    pub(crate) fn written(&mut self, operations: &[OperationId], verb: Verb) {
+        for id in operations {
+            if let Some(trail) = self.of.get_mut(id) {
+                trail.verb = Some(verb);
+                trail.job = None;
+            }
+        }
+    }
+
+    /// A job carries them.
+    pub(crate) fn in_job(&mut self, operations: &[OperationId], job: &Arc<str>) {
+        for id in operations {
+            if let Some(trail) = self.of.get_mut(id) {
+                trail.job = Some(Arc::clone(job));
+            }
+        }
+    }
+
+    /// The Kustomer id of what it wrote.
+    pub(crate) fn object(&mut self, id: OperationId, object: &Arc<str>) {
+        if let Some(trail) = self.of.get_mut(&id) {
+            trail.object = Some(Arc::clone(object));
+        }
+    }
+
+    /// The Kustomer id of whom it is about.
+    pub(crate) fn customer(&mut self, id: OperationId, customer: &Arc<str>) {
+        if let Some(trail) = self.of.get_mut(&id) {
+            trail.customer = Some(Arc::clone(customer));
+        }
+    }
+
+    /// It ends, or is left to the next owner.
+    pub(in crate::partitions) fn forget(&mut self, id: OperationId) {
+        self.of.remove(&id);
+    }
+
+    /// It ends, and what is told of it becomes complete.
+    pub(in crate::partitions) fn end(
+        &mut self,
+        id: OperationId,
+        mut told: Box<OperationEnd>,
+        end: Settlement,
+        carried: usize,
+    ) -> Arc<OperationEnd> {
+        let trail = self.of.remove(&id).unwrap_or_default();
+        told.end = end;
+        told.units = trail.units;
+        told.carried = u32::try_from(carried).unwrap_or(u32::MAX);
+        told.verb = trail.verb;
+        told.job = trail.job;
+        told.object_id = trail.object.or(told.object_id);
+        told.customer_id = trail.customer.or(told.customer_id);
+        Arc::from(told)
     }
 }
 

@@ -1,13 +1,16 @@
 //! An unsettled record, and the results of its operations.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::seam::charge::Charge;
+use crate::seam::fact::Settlement;
 use crate::seam::hold::LetterTopic;
+use crate::seam::settled::{OperationEnd, SettledRecord};
 use ingest_model::outcome::members::{MEMBERS_HEADER, written};
 use ingest_model::outcome::{Batch, Held, HeldBy, HoldCause, Rejected, SkipReason};
-use ingest_model::record::{Epoch, Header, Record, TopicPartition, Traffic};
+use ingest_model::record::{Epoch, EventIds, Header, Record, TopicPartition, Traffic};
 
 /// The result of an operation.
 #[derive(Debug, Clone)]
@@ -17,6 +20,35 @@ pub(crate) enum End {
     Rejected(Rejected),
     /// Its record goes to the hold topic.
     Diverted(Held),
+}
+
+impl End {
+    /// The word for it in a receipt.
+    pub(in crate::partitions) fn settlement(&self) -> Settlement {
+        match self {
+            Self::Delivered => Settlement::Delivered,
+            Self::Skipped(reason) => Settlement::Skipped(*reason),
+            Self::Rejected(rejected) => Settlement::DeadLettered(rejected.reason),
+            Self::Diverted(held) => Settlement::Diverted(held.by),
+        }
+    }
+}
+
+/// What a record says of itself.
+#[derive(Debug)]
+pub(crate) struct Read {
+    pub(crate) event_ms: Option<i64>,
+    pub(crate) traffic: Traffic,
+    pub(crate) event_ids: Option<Box<EventIds>>,
+}
+
+/// What is kept of a record for its receipt.
+#[derive(Debug)]
+struct Noted {
+    came_in: Instant,
+    event_ids: Option<Box<EventIds>>,
+    /// Its operations that have ended, with their places among all of them.
+    operations: Vec<(u16, Arc<OperationEnd>)>,
 }
 
 /// The members of a record that is a batch.
@@ -47,6 +79,8 @@ pub(crate) struct RecordState {
     pub(in crate::partitions) attempts: u32,
     /// Its members, if it is a batch.
     members: Option<Box<Members>>,
+    /// What is told of it, if its receipt is wanted.
+    noted: Option<Box<Noted>>,
     /// Its partition is being handed back: when the work in flight ends, the record is left to the next owner.
     pub(in crate::partitions) abandoned: bool,
     /// It goes to the hold topic, and why.
@@ -63,14 +97,14 @@ impl RecordState {
     pub(in crate::partitions) fn new(
         record: Record,
         epoch: Epoch,
-        (event_ms, traffic): (Option<i64>, Traffic),
+        read: &Read,
         charge: Charge,
     ) -> Self {
         Self {
             record,
             epoch,
-            event_ms,
-            traffic,
+            event_ms: read.event_ms,
+            traffic: read.traffic,
             charge,
             open: 0,
             delivered: false,
@@ -78,6 +112,7 @@ impl RecordState {
             rejected: None,
             attempts: 0,
             members: None,
+            noted: None,
             abandoned: false,
             diverted: None,
             letter: None,
@@ -155,6 +190,46 @@ impl RecordState {
             });
         }
         record
+    }
+
+    /// Its receipt is wanted.
+    pub(in crate::partitions) fn is_noted(&mut self, now: Instant, read: Read, planned: usize) {
+        self.noted = Some(Box::new(Noted {
+            came_in: now,
+            event_ids: read.event_ids,
+            operations: Vec::with_capacity(planned),
+        }));
+    }
+
+    /// What became of one of its operations.
+    pub(in crate::partitions) fn tell(&mut self, ordinal: u16, told: &Arc<OperationEnd>) {
+        if let Some(noted) = &mut self.noted {
+            noted.operations.push((ordinal, Arc::clone(told)));
+        }
+    }
+
+    /// What became of it, if its receipt is wanted.
+    pub(in crate::partitions) fn settled(
+        &mut self,
+        settlement: Settlement,
+    ) -> Option<Box<SettledRecord>> {
+        let Noted {
+            came_in,
+            event_ids,
+            mut operations,
+        } = *self.noted.take()?;
+        operations.sort_by_key(|(ordinal, _)| *ordinal);
+        Some(Box::new(SettledRecord {
+            position: self.record.position.clone(),
+            settlement,
+            traffic: self.traffic,
+            event_ids,
+            event_ms: self.event_ms,
+            record_ms: self.record.timestamp_ms,
+            came_in: Some(came_in),
+            attempts: self.attempts,
+            operations: operations.into_iter().map(|(_, told)| told).collect(),
+        }))
     }
 
     /// Notes the result of one of its operations.

@@ -11,7 +11,7 @@ mod show;
 use std::io::{BufRead, Write};
 use std::time::{Duration, Instant};
 
-use ingest_delivery::machine::{Committed, Effect, Input, Machine};
+use ingest_delivery::machine::{Committed, Input, Machine};
 use ingest_delivery::port::Metadata;
 use ingest_model::record::{Offset, Position};
 use serde_json::Value;
@@ -212,7 +212,8 @@ impl Run {
             Input::Wake
         };
         let effects = self.machine.step(now, input);
-        let decided = effects.iter().map(seen).collect::<Result<Vec<Value>, _>>();
+        let decided = Decided::all(&effects);
+        let decided = decided.iter().map(seen).collect::<Result<Vec<Value>, _>>();
         let decided = decided.map_err(|error| at_line(0, &error))?;
         let same = match &mut self.numbers {
             None => decided == recorded,
@@ -247,9 +248,9 @@ fn offset_in(input: &Value, of: &Owned) -> Option<Offset> {
     (position.partition == of.partition).then_some(position.offset)
 }
 
-fn seen(effect: &Effect) -> Result<Value, serde_json::Error> {
+fn seen(effect: &Decided) -> Result<Value, serde_json::Error> {
     let mut text = String::new();
-    match view::write(&mut Encoder::new(&mut text, None), &Decided::of(effect)) {
+    match view::write(&mut Encoder::new(&mut text, None), effect) {
         Ok(()) => serde_json::from_str(&text),
         Err(std::fmt::Error) => Ok(Value::Null),
     }

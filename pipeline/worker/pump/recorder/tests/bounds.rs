@@ -115,6 +115,7 @@ fn a_step_weighs_what_it_keeps_alive() {
             traffic: Traffic::Live,
             verdict,
             dropped,
+            event_ids: None,
         }
     };
     assert!(
@@ -138,7 +139,7 @@ fn requests_answers_and_slices_weigh_what_they_keep_alive() {
             number: 1,
             nanos: 0,
             given,
-            out: Some(out.iter().map(Decided::of).collect()),
+            out: Some(Decided::all(out)),
         };
         step.weight()
     };

@@ -9,6 +9,7 @@ pub(super) use ingest_delivery::machine::{
     CommitAnswer, Committed, Machine, RequestId, StateSettings, TopicSettings, fingerprint,
 };
 pub(super) use ingest_delivery::port::Metadata;
+pub(super) use ingest_delivery::settled::ReceiptsOf;
 pub(super) use ingest_model::batch::Verb;
 pub(super) use ingest_model::body::Body;
 pub(super) use ingest_model::call::{
@@ -25,7 +26,7 @@ pub(super) use ingest_model::outcome::{
     DroppedField, JobTicket, Outcome, Rejected, Rejection, SplitHint, Verdict,
 };
 pub(super) use ingest_model::record::{
-    Epoch, Header, Offset, Position, Record, Topic, TopicPartition, Traffic,
+    Epoch, EventIds, Header, Offset, Position, Record, Topic, TopicPartition, Traffic,
 };
 pub(super) use ingest_model::repeat::ChangeKey;
 pub(super) use ingest_model::said::{Ages, Said};
@@ -69,6 +70,8 @@ pub(super) fn machine_settings() -> MachineSettings {
         },
     );
     settings.seed = 77;
+    // They change nothing that is recorded.
+    settings.receipts = ReceiptsOf::All;
     settings
 }
 
@@ -138,6 +141,10 @@ pub(super) fn record(offset: i64, operation: Operation) -> Input {
             field: "custom.totalNum".into(),
             detail: "Solveig Dahl".to_owned(),
         }],
+        event_ids: Some(Box::new(EventIds {
+            ids: vec!["acct-solveig-77".into()],
+            left_out: 0,
+        })),
     }
 }
 
@@ -233,6 +240,7 @@ impl Recorded {
             | Effect::HandBack { .. }
             | Effect::Restore { .. }
             | Effect::ReadRiders(_)
+            | Effect::Receipt(_)
             | Effect::Drained
             | Effect::Fact(_) => None,
         }

@@ -33,7 +33,7 @@ impl World<'_> {
             Effect::WriteState { write, .. } => {
                 self.later(BROKERS, Happens::StateWritten(replica, write));
             }
-            Effect::HandBack { .. } | Effect::Drained => {}
+            Effect::HandBack { .. } | Effect::Receipt(_) | Effect::Drained => {}
             Effect::Fact(fact) => {
                 let at = self.elapsed();
                 self.tally.note(at, self.start_ms, &fact);

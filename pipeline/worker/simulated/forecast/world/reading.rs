@@ -97,6 +97,7 @@ impl World<'_> {
                 traffic,
                 verdict,
                 dropped: Vec::new(),
+                event_ids: None,
             };
             inputs.push(input);
         }

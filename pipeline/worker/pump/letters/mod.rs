@@ -4,6 +4,8 @@
 //! The client keeps trying a letter for the whole delivery time-out, two minutes by default, even if the topic has
 //! disappeared. So a letter that takes longer than brokers need is investigated long before that.
 
+pub(super) mod form;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
