@@ -5,6 +5,7 @@
 
 mod admin;
 mod encodings;
+mod kustomer;
 mod pauses;
 mod reader;
 mod tracing;
