@@ -41,6 +41,9 @@ use self::messages::Kind;
 
 /// A figure may be this much above its baseline, in percent.
 const TOLERANCE: f64 = 3.0;
+/// Seeds of hash tables move some figures by up to five percent, so what seems to be above is counted again, so often at most, and
+/// the least counts. What is stored is the least of as many.
+const COUNTS: usize = 6;
 const BASELINE: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/benches/instructions/baseline.json"
@@ -208,6 +211,18 @@ fn one(arguments: &[String]) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The least instructions of several counts, or the first that is not above.
+fn least(figure: &Figure, above: impl Fn(u64) -> bool) -> anyhow::Result<u64> {
+    let mut least = count(figure)?;
+    for _ in 1..COUNTS {
+        if !above(least) {
+            break;
+        }
+        least = least.min(count(figure)?);
+    }
+    Ok(least)
+}
+
 /// Instructions of one time.
 fn count(figure: &Figure) -> anyhow::Result<u64> {
     let output = Command::new("valgrind")
@@ -252,9 +267,11 @@ fn compare() -> anyhow::Result<()> {
     let mut counted = BTreeMap::new();
     let mut grown = Vec::new();
     for figure in FIGURES {
-        let now = count(figure)?;
+        let before = baseline.get(figure.name);
+        let above = |now| before.is_none_or(|before| percent(*before, now) > TOLERANCE);
+        let now = least(figure, |now| stores || above(now))?;
         counted.insert(figure.name, now);
-        let line = match baseline.get(figure.name) {
+        let line = match before {
             None => format!("{}: {now}, not in the baseline", figure.name),
             Some(before) => {
                 let percent = percent(*before, now);
