@@ -98,13 +98,15 @@ fn unreliable(shelf: &Shelf, seed: u64) -> impl FnMut(&Call) -> Option<CallResul
 
 /// Plays a log, from the last commit again after each kill, and returns the objects that are there in the end.
 fn play(log: &[Said], remembers: bool, seed: u64) -> Vec<u64> {
-    let settings = || MachineSettings {
+    // Each process numbers its writes anew, as processes do.
+    let settings = |process: u64| MachineSettings {
         state: remembers.then(StateSettings::default),
+        seed: process,
         ..settings()
     };
     let shelf = Shelf::default();
     let plans: Vec<Planned> = log.iter().map(plan).collect();
-    let mut driver = Driver::new(settings(), 1);
+    let mut driver = Driver::new(settings(seed), 1);
     driver.run(1);
     driver.answer(unreliable(&shelf, seed));
     let (mut next, mut life) = (0, seed);
@@ -120,7 +122,7 @@ fn play(log: &[Said], remembers: bool, seed: u64) -> Vec<u64> {
             let slice = remembers.then(|| crate::state::slice_of(&driver, &shop(0)));
             life = life.wrapping_mul(31).wrapping_add(7);
             let topic = std::mem::take(&mut driver.written);
-            driver = Driver::new(settings(), 1);
+            driver = Driver::new(settings(life), 1);
             driver.written = topic;
             driver.run(1);
             driver.answer(unreliable(&shelf, life));
