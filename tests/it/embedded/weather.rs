@@ -22,7 +22,7 @@ async fn what_goes_in_stands_on_the_timelines_and_is_committed() {
     rig.put("u1", "{\"type\":\"track\"").await;
     rig.put(
         "u1",
-        "{\"type\":\"page\",\"userId\":\"u1\",\"name\":\"Home\"}",
+        "{\"type\":\"track\",\"event\":\"Song Played\",\"userId\":\"u1\"}",
     )
     .await;
     let tally = rig.settled().await;

@@ -332,7 +332,7 @@ async fn the_marker_of_a_transaction_is_no_backlog() {
     own.exec(&[
         "bash", "-c",
         &format!(
-            "echo '{{\"type\":\"page\",\"name\":\"Home\",\"userId\":\"u\"}}' > /tmp/payload; java -cp '/opt/kafka/libs/*' \
+            "echo '{{\"type\":\"track\",\"event\":\"Song Played\",\"userId\":\"u\"}}' > /tmp/payload; java -cp '/opt/kafka/libs/*' \
              org.apache.kafka.tools.ProducerPerformance --topic {} --num-records 10 --throughput -1 --payload-file /tmp/payload \
              --producer-props bootstrap.servers=localhost:9093 --transactional-id t",
             setup.topic

@@ -204,7 +204,9 @@ fn nobody_named(pipeline: &Pipeline) -> Vec<Finding> {
     let knows_none = |route: &RouteInfo| {
         // its webhooks name a customer where they are about one, and otherwise a number alone
         let is_of_one = |on: &String| on == "*" || fold(on).starts_with(&fold(OF_CUSTOMERS));
-        let is_of_others = format == Format::Bigcommerce && !route.on.iter().any(is_of_one);
+        let is_of_others = format == Format::Bigcommerce
+            && !pipeline.mapping().names_events()
+            && !route.on.iter().any(is_of_one);
         is_of_others || !format.names_customers()
     };
     let file = pipeline.mapping().file();

@@ -38,7 +38,7 @@ impl Checker<'_> {
         let (short, long) = (Duration::from_millis(100), Duration::from_secs(60));
         let timeout = self.duration(&raw.timeout, defaults::TRACING_TIMEOUT, short..=long);
         let interval = self.duration(&raw.interval, defaults::TRACING_INTERVAL, short..=long);
-        let queue = self.whole(&raw.queue, defaults::TRACING_QUEUE, 100..=100_000);
+        let queue = self.whole(&raw.queue, defaults::TRACING_QUEUE, 100..=10_000);
         let ratio = self.number(&raw.ratio, defaults::TRACING_RATIO);
         let ratio = ratio.filter(|ratio| {
             let good = (0.0..=1.0).contains(ratio);

@@ -179,11 +179,16 @@ impl Clients {
             let quick = quick(settings).map_err(said)?;
             state.renew(&quick).await.map_err(said)?;
         }
-        if let Some(receipts) = &self.receipts {
-            receipts::renew(receipts, settings).await.map_err(said)?;
-        }
         self.live.send_replace(settings.clone());
         let renewed = self.source.renew(settings.clone()).await;
-        renewed.map_err(|error| error.to_string())
+        renewed.map_err(|error| error.to_string())?;
+        // Last, because batches that no broker accepts keep their client for half a minute, and nothing waits for receipts.
+        if let Some(receipts) = &self.receipts
+            && let Err(error) = receipts::renew(receipts, settings).await
+        {
+            let error = error.to_string();
+            tracing::warn!(error, "receipts are written with the former credentials");
+        }
+        Ok(())
     }
 }

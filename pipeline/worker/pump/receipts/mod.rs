@@ -2,7 +2,7 @@
 //!
 //! A receipt only tells: nothing rests on it, and no commit waits for it, or a topic that refuses receipts would stop deliveries. So
 //! what finds no room here is dropped, what the brokers do not accept is lost, and both are counted and said. One task writes them,
-//! many at a time, with a producer of its own, so that letters never wait behind them.
+//! many at a time and several batches side by side, with a producer of its own, so that letters never wait behind them.
 
 mod form;
 #[cfg(test)]
@@ -31,6 +31,8 @@ const MOST: usize = 20_000;
 const MOST_BYTES: u64 = 16 << 20;
 /// Receipts that are handed to the client at once.
 const BATCH: usize = 1_000;
+/// So many batches may be under way: one whose partition accepts nothing does not keep the others waiting.
+const BATCHES: usize = 5;
 /// How long the brokers may take to accept a receipt: time enough for another broker to take over.
 const DELIVERY: Duration = Duration::from_secs(30);
 /// How long the end of the process waits for those that are not written.
@@ -192,20 +194,26 @@ impl Receipts {
 /// Writes receipts until nobody puts any more.
 async fn write(mut queue: mpsc::Receiver<Waiting>, shared: Arc<Shared>) {
     let mut batch = Vec::with_capacity(BATCH);
+    let mut under_way: JoinSet<Option<SendError>> = JoinSet::new();
     let mut teller = Teller::default();
-    loop {
-        let next = queue.recv_many(&mut batch, BATCH);
-        // What is lost is said although no more may come.
-        let received = if teller.owes(&shared) {
-            tokio::time::timeout(LOG_INTERVAL, next).await.ok()
-        } else {
-            Some(next.await)
-        };
-        if received == Some(0) {
-            return;
-        }
-        if !batch.is_empty() {
-            teller.error = shared.write(&mut batch).await.or(teller.error);
+    let mut goes_on = true;
+    while goes_on || !under_way.is_empty() {
+        let owes = teller.owes(&shared);
+        let may_receive = goes_on && under_way.len() < BATCHES;
+        tokio::select! {
+            received = queue.recv_many(&mut batch, BATCH), if may_receive => {
+                goes_on = received > 0;
+                let batch = std::mem::take(&mut batch);
+                let shared = Arc::clone(&shared);
+                if goes_on {
+                    under_way.spawn(async move { shared.write(batch).await });
+                }
+            }
+            Some(written) = under_way.join_next() => {
+                teller.error = written.ok().flatten().or(teller.error);
+            }
+            // What is lost is said although no more may come.
+            () = tokio::time::sleep(LOG_INTERVAL), if owes => {}
         }
         teller.tell(&shared);
     }
@@ -251,15 +259,15 @@ impl Teller {
 // === impl Shared ===
 
 impl Shared {
-    /// Writes a batch, and empties it. Why the brokers have not accepted some of it, if so.
-    async fn write(&self, batch: &mut Vec<Waiting>) -> Option<SendError> {
+    /// Writes a batch. Why the brokers have not accepted some of it, if so.
+    async fn write(&self, batch: Vec<Waiting>) -> Option<SendError> {
         let made = batch
             .iter()
             .map(|one| form::outgoing(&self.topic, &one.settled, one.when));
         let made: Vec<_> = made.collect();
         let results = self.producer.send_each(&made).await;
         let mut failure = None;
-        for (one, result) in batch.drain(..).zip(results) {
+        for (one, result) in batch.into_iter().zip(results) {
             match result {
                 Ok(()) => self.ended(ReceiptResult::Written, 1, one.bytes),
                 Err(error) => {

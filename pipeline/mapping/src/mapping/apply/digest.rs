@@ -94,10 +94,13 @@ impl<'a> Work<'a> {
 
     /// The event's name as the route spells it.
     fn counted_as(&self, rule: &DigestRule) -> Arc<str> {
-        // A route for all pages counts pages: their names are titles, and too many.
+        // A route for all pages counts pages, but for those that it names: their names are titles, and too many.
         let every = self.route.on.iter().any(|name| name == EVERY);
         let of_kind = |kind: &&str| *kind != TRACK && self.route.types.contains(kind);
-        if let Some(kind) = self.event.kind.filter(|kind| every && of_kind(kind)) {
+        let folded = fold(&self.event.name);
+        let is_named = || self.route.on.iter().any(|name| fold(name) == folded);
+        let kind = self.event.kind.filter(|kind| every && of_kind(kind));
+        if let Some(kind) = kind.filter(|_| !is_named()) {
             return Arc::from(kind);
         }
         let spelt = with_folded(&self.event.name, |name| {
@@ -108,7 +111,6 @@ impl<'a> Work<'a> {
         });
         // A late event belongs to another route than its digest.
         let late = || {
-            let folded = fold(&self.event.name);
             let mut names = self.route.on.iter();
             let name = names.find(|name| fold(name) == folded)?;
             Some(Arc::from(name.as_str()))

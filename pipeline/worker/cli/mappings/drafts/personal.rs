@@ -274,11 +274,29 @@ fn cards(text: &str) -> Vec<(Kind, &str)> {
         let of_number = |c: char| c.is_ascii_digit() || matches!(c, ' ' | '-');
         let end = number.find(|c| !of_number(c)).unwrap_or(number.len());
         let (number, behind) = number.split_at(end);
-        let number = number.trim_end_matches([' ', '-']);
-        if is_card(number) {
-            found.push((Kind::Card, number));
-        }
+        let cards = cards_of(number).into_iter();
+        found.extend(cards.map(|card| (Kind::Card, card)));
         rest = behind;
+    }
+    found
+}
+
+/// The cards among groups of digits: other numbers may stand before and behind them, such as an expiry or a code.
+fn cards_of(groups: &str) -> Vec<&str> {
+    let digit = |at: usize| groups.as_bytes().get(at).is_some_and(u8::is_ascii_digit);
+    let before = |at: usize| at.checked_sub(1).is_some_and(digit);
+    let mut found = Vec::new();
+    let mut from = 0;
+    for begin in 0..groups.len() {
+        if begin < from || !digit(begin) || before(begin) {
+            continue;
+        }
+        let ends = (begin..=groups.len()).filter(|end| before(*end) && !digit(*end));
+        let mut windows = ends.filter_map(|end| groups.get(begin..end));
+        if let Some(card) = windows.find(|window| is_card(window)) {
+            from = begin + card.len();
+            found.push(card);
+        }
     }
     found
 }

@@ -89,6 +89,13 @@ impl Chosen {
         });
         let mut best: Option<Self> = None;
         for one in all {
+            // What has a name of its own is an event in Connect's envelope; the rest of what comes with a schema is a row.
+            if one.format == Format::Json && records.iter().take(TRIED).any(is_row) {
+                let row = Self::pinned(Format::Debezium, records);
+                if row.reads * 10 >= row.tried * 9 {
+                    return row;
+                }
+            }
             if one.reads * 10 >= one.tried * 9 {
                 return one;
             }
@@ -168,13 +175,26 @@ impl Chosen {
     }
 }
 
-/// Whether a record has the fields that only Debezium writes, or is a row with its schema, as Kafka Connect writes it.
+/// The value of a record, if it is JSON.
+fn parsed(record: &Record) -> Option<serde_json::Value> {
+    let value = record.value.as_ref()?;
+    serde_json::from_slice(value).ok()
+}
+
+/// Whether a record comes with its schema, as Kafka Connect writes it.
+fn is_row(record: &Record) -> bool {
+    parsed(record).is_some_and(|value| {
+        let of_struct = value
+            .pointer("/schema/type")
+            .is_some_and(|kind| kind == "struct");
+        let payload = value.get("payload");
+        of_struct && payload.is_some_and(serde_json::Value::is_object)
+    })
+}
+
+/// Whether a record has the fields that only Debezium writes.
 fn is_debezium(record: &Record) -> bool {
-    let parsed = record
-        .value
-        .as_ref()
-        .map(|value| serde_json::from_slice::<serde_json::Value>(value));
-    let Some(Ok(value)) = parsed else {
+    let Some(value) = parsed(record) else {
         return false;
     };
     let row = value
@@ -182,16 +202,6 @@ fn is_debezium(record: &Record) -> bool {
         .filter(|payload| payload.is_object())
         .unwrap_or(&value);
     let has = |name: &str| row.get(name).is_some();
-    let is_struct = value
-        .pointer("/schema/type")
-        .is_some_and(|kind| kind == "struct");
-    if is_struct
-        && value
-            .get("payload")
-            .is_some_and(serde_json::Value::is_object)
-    {
-        return true;
-    }
     let unwrapped = ["__op", "__table", "__deleted", "__source_ts_ms"];
     (has("op") && (has("source") || has("after") || has("before")))
         || unwrapped.into_iter().any(has)

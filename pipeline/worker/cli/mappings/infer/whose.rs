@@ -73,6 +73,13 @@ const OTHERS: &[&str] = &[
     "referred",
     "friend",
     "sender",
+    "from",
+    "service",
+    "assigned",
+    "reporter",
+    "reported",
+    "host",
+    "technician",
     "driver",
     "courier",
     "carrier",
@@ -80,6 +87,30 @@ const OTHERS: &[&str] = &[
     "to",
     "cc",
     "bcc",
+];
+/// Words that say nothing of whose an address is: those for addresses, and those for what all of an event is in.
+const PLAIN: &[&str] = &[
+    "email",
+    "mail",
+    "address",
+    "e",
+    "phone",
+    "mobile",
+    "telephone",
+    "tel",
+    "cell",
+    "number",
+    "id",
+    "uuid",
+    "login",
+    "username",
+    "data",
+    "payload",
+    "object",
+    "properties",
+    "body",
+    "detail",
+    "attributes",
 ];
 /// Words for what is said of somebody on behalf of another one, whatever the words within it are.
 const SAID: &[&str] = &["evidence"];
@@ -131,6 +162,11 @@ enum Party {
     Person,
     /// It says that it is somebody else's.
     Other,
+}
+
+/// Whether a word says nothing of whose an address is.
+fn is_plain(word: &str) -> bool {
+    PLAIN.contains(&word)
 }
 
 fn party(words: &[String]) -> Party {
@@ -233,7 +269,9 @@ pub(super) fn customer(format: Format, seen: &Seen) -> Whose {
         };
         let party = party(&words);
         let of_merchant = party == Party::Person && has_users_of_merchants(format);
-        let party = if of_merchant || found.is_past() {
+        // an address of something that no word is known for: of a hotel, a doctor, a branch
+        let of_something = party == Party::Unsaid && !words.iter().all(|word| is_plain(word));
+        let party = if of_merchant || of_something || found.is_past() {
             Party::Other
         } else {
             party

@@ -58,7 +58,8 @@ pub(super) struct Open {
     pub(super) klass: Option<Arc<str>>,
     pub(super) items: usize,
     pub(super) reads: usize,
-    pub(super) failed: usize,
+    /// How many of its items failed, by its last report; `None` if it was given up without one.
+    pub(super) failed: Option<usize>,
 }
 
 impl Begun {
@@ -164,14 +165,15 @@ impl Open {
             (names::ITEMS, self.items.into()),
             (names::RECORDS, self.about.records.into()),
             (names::READS, self.reads.into()),
-            (names::FAILED, self.failed.into()),
         ];
+        attributes.extend(self.failed.map(|failed| (names::FAILED, failed.into())));
         attributes.extend(
             self.klass
                 .as_ref()
                 .map(|klass| (names::KLASS, klass.into())),
         );
-        let (kind, failed) = ((Kind::Internal, "bulk job".into()), self.failed > 0);
+        let failed = self.failed.is_none_or(|failed| failed > 0);
+        let kind = (Kind::Internal, "bulk job".into());
         self.begun
             .ended(now_ns, kind, self.about, attributes, failed)
     }

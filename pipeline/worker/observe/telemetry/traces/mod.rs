@@ -239,11 +239,13 @@ impl Traces {
         status: Option<u16>,
     ) -> Option<Arc<str>> {
         let under_way = self.requests.remove(&request)?;
-        if let Some(job) = call::job_begun(&reply.result)
-            && self.jobs.len() < MAX_JOBS
-        {
-            let open = self.open(&under_way);
-            self.jobs.insert(Arc::clone(job), open);
+        if let Some(job) = call::job_begun(&reply.result) {
+            if self.jobs.len() < MAX_JOBS {
+                let open = self.open(&under_way);
+                self.jobs.insert(Arc::clone(job), open);
+            } else {
+                self.observer.metrics().spans_lost(SpanLoss::OverLimit, 1);
+            }
         }
         let read = under_way.reads.clone();
         if let Some(job) = read.as_ref().and_then(|job| self.jobs.get_mut(job)) {
@@ -258,7 +260,8 @@ impl Traces {
                     | ItemFate::Transient(_)
                     | ItemFate::Permanent(_) => true,
                 };
-                job.failed = report.items.iter().filter(failed).count();
+                let count = report.items.iter().filter(failed).count();
+                job.failed = (!report.unknown).then_some(count);
             }
         }
         let span = under_way.ended(now_ns, &self.server, reply, status);
@@ -287,6 +290,9 @@ impl Traces {
     /// all of them are of one trace.
     fn about(&self, records: impl FnOnce(&mut dyn FnMut(&Position))) -> (About, Option<Context>) {
         let mut about = About::default();
+        if self.records.is_empty() {
+            return (about, None);
+        }
         let mut seen: HashSet<Position> = HashSet::new();
         let mut first: Option<&Context> = None;
         let mut of_one = true;
@@ -342,7 +348,7 @@ impl Traces {
             klass: request.klass.clone(),
             items: request.items.unwrap_or(1),
             reads: 0,
-            failed: 0,
+            failed: None,
         }
     }
 
@@ -354,7 +360,7 @@ impl Traces {
         (settlement, reason): (&'static str, Option<&'static str>),
     ) {
         let span = followed.ended(now_ns, position, &self.group, settlement, reason);
-        self.emit(span);
+        self.spans.send(span);
     }
 
     fn emit(&mut self, span: Span) {

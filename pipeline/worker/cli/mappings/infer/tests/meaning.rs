@@ -57,6 +57,15 @@ fn nobody_but_the_customer_is_taken_for_one() {
             &["skip: "],
         ),
         (
+            r#"{"type":"stay.booked","customer":{"id":"c1"},"hotel":{"phone":"+49 30 901820","email":"inn@hotel.example"},"from_email":"noreply@shop.example"}"#,
+            "json",
+            "stay.booked",
+            &[
+                "customer: { externalId: .customer.id }",
+                ".from_email, .hotel.email, .hotel.phone",
+            ],
+        ),
+        (
             r#"{"type":"quiz.done","user_id":"u1","points":5}"#,
             "json",
             "quiz.done",
@@ -126,6 +135,12 @@ fn rows_with_a_schema_are_read_as_rows() {
     let (told, mapping, exit) = infer(&format!("{row}\n"), &[]);
     assert_eq!(exit, CommandExit::Good, "{told}");
     assert!(mapping.contains("format: debezium\n"), "{mapping}");
+    // An event with a name of its own is no row, whatever Kafka Connect puts around it.
+    let event = r#"{"schema":{"type":"struct","fields":[]},"payload":{"eventType":"order.placed","eventId":"e1","time":"2026-03-04T05:06:07Z","data":{"orderId":"o1","customerId":"c1"}}}"#;
+    let (told, mapping, exit) = infer(&format!("{event}\n"), &[]);
+    assert_eq!(exit, CommandExit::Good, "{told}");
+    assert!(mapping.contains("order.placed"), "{mapping}");
+    assert!(!mapping.contains("format: debezium"), "{mapping}");
     // What no format reads is not said to be none of the first one.
     let (told, _, _) = infer("{\"a\":1}\n", &[]);
     assert!(told.contains("can be read as format json"), "{told}");
