@@ -5,65 +5,40 @@ use std::sync::Arc;
 use ingest_model::call::{Call, CallResult, JobReport};
 use ingest_model::outcome::Outcome;
 
-/// The klass that a call writes or reads.
-pub(super) fn klass(call: &Call) -> Option<&Arc<str>> {
-    match call {
-        Call::CreateKObjects { klass, .. }
-        | Call::UpdateKObjects { klass, .. }
-        | Call::CreateKObject { klass, .. }
-        | Call::UpdateKObject { klass, .. }
-        | Call::DeleteKObject { klass, .. }
-        | Call::GetKObject { klass, .. } => Some(&klass.0),
-        Call::Identify { .. }
-        | Call::Track { .. }
-        | Call::SearchCustomers { .. }
-        | Call::GetCustomer { .. }
-        | Call::FindCustomer { .. }
-        | Call::CreateCustomers { .. }
-        | Call::ReadJob { .. }
-        | Call::ReadJobState { .. }
-        | Call::Probe => None,
-    }
+/// What a call is about.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Subject<'c> {
+    /// The klass that it writes or reads.
+    pub(super) klass: Option<&'c Arc<str>>,
+    /// How many items it has, or how many customers it asks about, if it may have several.
+    pub(super) items: Option<usize>,
+    /// The job that it reads.
+    pub(super) job: Option<&'c Arc<str>>,
 }
 
-/// How many items a call has, or how many customers it asks about, if it may have several.
-pub(super) fn items(call: &Call) -> Option<usize> {
-    match call {
-        Call::CreateKObjects { items, .. }
-        | Call::UpdateKObjects { items, .. }
-        | Call::CreateCustomers { items, .. } => Some(items.len()),
-        Call::SearchCustomers { keys } => Some(keys.len()),
-        Call::Identify { .. }
-        | Call::Track { .. }
-        | Call::GetCustomer { .. }
-        | Call::FindCustomer { .. }
-        | Call::CreateKObject { .. }
-        | Call::UpdateKObject { .. }
-        | Call::DeleteKObject { .. }
-        | Call::GetKObject { .. }
-        | Call::ReadJob { .. }
-        | Call::ReadJobState { .. }
-        | Call::Probe => None,
-    }
-}
-
-/// The job that a call reads.
-pub(super) fn job_read(call: &Call) -> Option<&Arc<str>> {
-    match call {
-        Call::ReadJob { job } | Call::ReadJobState { job } => Some(job),
-        Call::Identify { .. }
-        | Call::Track { .. }
-        | Call::SearchCustomers { .. }
-        | Call::GetCustomer { .. }
-        | Call::FindCustomer { .. }
-        | Call::CreateCustomers { .. }
-        | Call::CreateKObjects { .. }
-        | Call::UpdateKObjects { .. }
-        | Call::CreateKObject { .. }
-        | Call::UpdateKObject { .. }
-        | Call::DeleteKObject { .. }
-        | Call::GetKObject { .. }
-        | Call::Probe => None,
+impl<'c> Subject<'c> {
+    pub(super) fn of(call: &'c Call) -> Self {
+        let mut subject = Self::default();
+        match call {
+            Call::CreateKObjects { klass, items, .. }
+            | Call::UpdateKObjects { klass, items, .. } => {
+                subject.klass = Some(&klass.0);
+                subject.items = Some(items.len());
+            }
+            Call::CreateKObject { klass, .. }
+            | Call::UpdateKObject { klass, .. }
+            | Call::DeleteKObject { klass, .. }
+            | Call::GetKObject { klass, .. } => subject.klass = Some(&klass.0),
+            Call::CreateCustomers { items, .. } => subject.items = Some(items.len()),
+            Call::SearchCustomers { keys } => subject.items = Some(keys.len()),
+            Call::ReadJob { job } | Call::ReadJobState { job } => subject.job = Some(job),
+            Call::Identify { .. }
+            | Call::Track { .. }
+            | Call::GetCustomer { .. }
+            | Call::FindCustomer { .. }
+            | Call::Probe => {}
+        }
+        subject
     }
 }
 

@@ -195,7 +195,8 @@ impl Traces {
         call: &Call,
         records: impl FnOnce(&mut dyn FnMut(&Position)),
     ) {
-        let reads = call::job_read(call);
+        let subject = call::Subject::of(call);
+        let reads = subject.job;
         let (begun, about) = match reads.map(|job| self.jobs.get(job)) {
             Some(Some(job)) => {
                 let parent = job.begun.context.clone();
@@ -223,8 +224,8 @@ impl Traces {
             about,
             method: method.as_str(),
             template,
-            klass: call::klass(call).cloned(),
-            items: call::items(call),
+            klass: subject.klass.cloned(),
+            items: subject.items,
             reads: reads.cloned(),
         };
         self.requests.insert(request, under_way);
