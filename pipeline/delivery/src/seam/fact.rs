@@ -332,6 +332,17 @@ impl Settlement {
             Self::Diverted(_) => "diverted",
         }
     }
+
+    /// The label of its reason; what was delivered needs none.
+    #[must_use]
+    pub fn reason(self) -> Option<&'static str> {
+        match self {
+            Self::Delivered => None,
+            Self::Skipped(reason) => Some(reason.as_str()),
+            Self::DeadLettered(reason) => Some(reason.as_str()),
+            Self::Diverted(by) => Some(by.as_str()),
+        }
+    }
 }
 
 impl OutcomeLabel {

@@ -234,13 +234,7 @@ fn share(end: &OperationEnd) -> Units {
 
 /// The label of a verdict, and its reason.
 fn in_words(settlement: Settlement) -> (&'static str, Option<String>) {
-    let reason = match settlement {
-        Settlement::Delivered => None,
-        Settlement::Skipped(reason) => Some(reason.as_str()),
-        Settlement::DeadLettered(reason) => Some(reason.as_str()),
-        Settlement::Diverted(by) => Some(by.as_str()),
-    };
-    (settlement.as_str(), reason.map(str::to_owned))
+    (settlement.as_str(), settlement.reason().map(str::to_owned))
 }
 
 // === impl Moment ===

@@ -31,7 +31,8 @@ const MOST: usize = 20_000;
 const MOST_BYTES: u64 = 16 << 20;
 /// Receipts that are handed to the client at once.
 const BATCH: usize = 1_000;
-/// So many batches may be under way: one whose partition accepts nothing does not keep the others waiting.
+/// So many batches may be under way: a partition that accepts nothing holds up those that have a receipt for it, until their time
+/// is over. The client refuses more than 10,000 records at a time.
 const BATCHES: usize = 5;
 /// How long the brokers may take to accept a receipt: time enough for another broker to take over.
 const DELIVERY: Duration = Duration::from_secs(30);
@@ -146,7 +147,8 @@ impl Receipts {
         let bytes = weight(&settled);
         let when = Moment { at, ms };
         // Nobody else adds to it.
-        let has_room = shared.bytes.load(Ordering::Relaxed) + bytes <= MOST_BYTES;
+        let has_room = shared.bytes.load(Ordering::Relaxed) + bytes <= MOST_BYTES
+            && shared.waiting.load(Ordering::Relaxed) < MOST as u64;
         shared.takes(bytes);
         let waiting = Waiting {
             settled,

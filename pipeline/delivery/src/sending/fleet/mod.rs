@@ -32,9 +32,9 @@ use jiff::Timestamp;
 const LEASE: Duration = Duration::from_secs(30);
 /// It is granted anew when less than this is left of it.
 const RENEW: Duration = Duration::from_secs(20);
-/// How often the group is looked at while this replica could use more, and while only others could; else as often as riders are
-/// read.
+/// How often the group is looked at while this replica could use more; else as often as riders are read.
 const TICK: Duration = Duration::from_millis(500);
+/// The same while this replica lends, or only others could use more.
 const TICK_OF_LENDERS: Duration = Duration::from_millis(250);
 /// How often the riders of others are read, and how often while this replica could use more.
 const READ: Duration = Duration::from_secs(3);

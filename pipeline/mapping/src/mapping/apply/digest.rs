@@ -97,10 +97,12 @@ impl<'a> Work<'a> {
         // A route for all pages counts pages, but for those that it names: their names are titles, and too many.
         let every = self.route.on.iter().any(|name| name == EVERY);
         let of_kind = |kind: &&str| *kind != TRACK && self.route.types.contains(kind);
-        let folded = fold(&self.event.name);
-        let is_named = || self.route.on.iter().any(|name| fold(name) == folded);
+        let named = || {
+            let folded = fold(&self.event.name);
+            self.route.on.iter().find(|name| fold(name) == folded)
+        };
         let kind = self.event.kind.filter(|kind| every && of_kind(kind));
-        if let Some(kind) = kind.filter(|_| !is_named()) {
+        if let Some(kind) = kind.filter(|_| named().is_none()) {
             return Arc::from(kind);
         }
         let spelt = with_folded(&self.event.name, |name| {
@@ -110,11 +112,7 @@ impl<'a> Work<'a> {
                 .map(|(_, name)| Arc::clone(name))
         });
         // A late event belongs to another route than its digest.
-        let late = || {
-            let mut names = self.route.on.iter();
-            let name = names.find(|name| fold(name) == folded)?;
-            Some(Arc::from(name.as_str()))
-        };
+        let late = || named().map(|name| Arc::from(name.as_str()));
         spelt.or_else(late).unwrap_or_else(|| {
             let name = self.event.name.trim().chars();
             Arc::from(name.take(MAX_NAME).collect::<String>())

@@ -9,7 +9,7 @@
 //!
 //! Which records are followed, [`ingest_traces::sampler`] says. The machine knows nothing of it: the pump tells what it puts in
 //! and carries out, and asks the machine which records a request is about. Everything that is kept is bounded, and no span has
-//! anything in it about a person.
+//! anything about a person in it, but for what producers write into `tracestate`.
 
 mod begun;
 mod call;
@@ -138,6 +138,7 @@ impl Traces {
                 return false;
             }
         }
+        self.sampler.spend();
         let begun = match parent {
             Some(parent) => self.child(&parent, now_ns),
             None => self.root(trace, now_ns),
@@ -165,13 +166,7 @@ impl Traces {
         let Some(followed) = self.records.remove(position) else {
             return;
         };
-        let reason = match settlement {
-            Settlement::Delivered => None,
-            Settlement::Skipped(reason) => Some(reason.as_str()),
-            Settlement::DeadLettered(reason) => Some(reason.as_str()),
-            Settlement::Diverted(by) => Some(by.as_str()),
-        };
-        let settlement = (settlement.as_str(), reason);
+        let settlement = (settlement.as_str(), settlement.reason());
         self.end_record(now_ns, position, &followed, settlement);
     }
 
