@@ -79,7 +79,8 @@ async fn what_became_of_each_record_can_be_looked_up() {
     let told = Told::start("all").await;
     let event = told.put(1, coupon(1, 1)).await;
     let mut orders = Vec::new();
-    for customer in 2..12 {
+    // The second state of the last one stands right behind the first.
+    for customer in (3..12).chain([2]) {
         orders.push(told.put(customer, order(customer, customer, 5)).await);
     }
     let merged = told.put(2, bought(2, "o2", 6)).await;
