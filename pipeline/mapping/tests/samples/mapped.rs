@@ -84,7 +84,7 @@ fn segment() {
 _ecommerce-v2-properties.json: reject format_mismatch: `type` is missing: not a Segment message
 alias-alias-3.json: skip dropped
 alias-alias.json: skip dropped
-b2b-saas-track-account-added-user.json: track Account-Added-User of account
+b2b-saas-track-account-added-user.json: track Account-Added-User of invitation
 b2b-saas-track-account-created.json: track Account-Created of account
 b2b-saas-track-signed-out.json: skip dropped
 b2b-saas-track-signed-up.json: identify and track Signed-Up of signed-up
