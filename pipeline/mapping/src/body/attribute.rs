@@ -19,7 +19,7 @@ use std::borrow::Cow;
 use ingest_model::time::rfc3339;
 use serde_json::Number;
 
-use super::{Cuts, Illegal, MAX_TEXT_CHARS, kind_of};
+use super::{Cuts, Illegal, MAX_TEXT_CHARS, RESERVED_META, kind_of};
 use crate::decode::calendar;
 use crate::identity::whole_number;
 use crate::value::Value;
@@ -119,11 +119,16 @@ impl Suffix {
     }
 }
 
-/// Checks that a name is legal in `meta`, with or without its suffix.
+/// Checks that a mapping may use a name in `meta`, with or without its suffix.
 ///
 /// # Errors
-/// [`Illegal`] if the name has illegal characters, or too few or too many characters.
+/// [`Illegal`] if the name is one of [`RESERVED_META`], has illegal characters, or too few or too many characters.
 pub fn check_meta_name(name: &str) -> Result<(), Illegal> {
+    if RESERVED_META.contains(&name) {
+        return Err(Illegal::new(
+            "the name is reserved: it is written by itself",
+        ));
+    }
     let (base, _) = split_meta(name);
     if !is_word(base) {
         return Err(Illegal::new(

@@ -97,11 +97,13 @@ pub(super) fn names_nothing(text: &str) -> bool {
         || is_unfilled(text)
         || is_code(text)
         || (text.len() <= MAX_WORD && is_word_for_nothing(text))
+        || (!has_digit(text) && lacks_its_last_part(text))
 }
 
 /// Whether a cleaned text stands for no customer.
 pub(super) fn names_nobody(text: &str) -> bool {
     names_nothing(text)
+        || lacks_its_last_part(text)
         || (text.len() <= MAX_WORD && !has_digit(text) && NOBODY.contains(&folded(text).as_str()))
 }
 
@@ -146,6 +148,14 @@ fn is_zero(text: &str) -> bool {
         ones += 1;
     }
     ones == 32
+}
+
+/// A name put together from a part that was there and one that was not: `shopify:null`, `shopify:`. Of other signs than these two, a
+/// name may be meant: `jennifer-null` is one.
+fn lacks_its_last_part(text: &str) -> bool {
+    let is_word = |last: &str| NO_VALUE.iter().any(|word| last.eq_ignore_ascii_case(word));
+    let ends = text.rsplit_once([':', '/']);
+    text.ends_with(':') || ends.is_some_and(|(_, last)| is_word(last))
 }
 
 /// An object or function that was turned into text by mistake: `[object Object]`, `function () {}`.

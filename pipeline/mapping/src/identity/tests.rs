@@ -72,6 +72,10 @@ const NOTHING: &[&str] = &[
     "[object HTMLElement]",
     "function () { return id }",
     "function(){}",
+    "shopify:null",
+    "loyalty:Undefined",
+    "gid://shopify/Customer/null",
+    "shopify:",
 ];
 
 /// Texts that stand for no customer, but may be the id of something else.
@@ -96,6 +100,8 @@ const NOBODY: &[&str] = &[
     "distinct_id",
     "customerId",
     "(guest)",
+    "shop2:null",
+    "order:17:",
 ];
 
 /// Texts that look odd but are somebody's id.
@@ -112,6 +118,9 @@ const SOMEBODY: &[&str] = &[
     "no",
     "nullify",
     "null-7",
+    "jennifer-null",
+    "null:7",
+    "https://id.example/ann/",
     "nonexistent",
     "guest-17",
     "guests",

@@ -75,7 +75,7 @@ fn all_errors_of_a_file_are_reported_with_their_places() {
         "m.yaml:11:21: routes[0].do[0].custom.itemsNum: there is no filter `lenght` in `.properties.products | lenght`",
         "m.yaml:12:21: routes[0].do[0].custom.paidBool: must be true or false, is a number",
         "m.yaml:14:17: routes[0].do[1].meta.eventKey: the name is reserved: it is written by itself",
-        "m.yaml:14:32: routes[0].do[1].meta.id: a meta name has 3 to 33 characters, not counting the suffix Num or At",
+        "m.yaml:14:32: routes[0].do[1].meta.id: a meta name has 3 to 33 characters, not counting the suffix Num or At; say more, such as `idValue`",
         "m.yaml:15:15: routes[0].do[1].late: has no meaning without `maxAge`",
         "m.yaml:15:15: routes[0].do[1].late: unknown word `sned`; did you mean `send`?",
         "m.yaml:17:13: routes[1].on: `X` is listed twice; case, blanks, `_` and `-` do not matter",

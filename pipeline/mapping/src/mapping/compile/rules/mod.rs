@@ -279,15 +279,12 @@ fn track(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
         }
         for (key, node) in entries {
             let at = format!("{at}.{}", key.name);
-            if RESERVED_META.contains(&key.name.as_str()) {
-                reader.error(
-                    key.place,
-                    &at,
-                    "the name is reserved: it is written by itself",
-                    None,
-                );
-            } else if let Err(illegal) = check_meta_name(&key.name) {
-                reader.error(key.place, &at, illegal.rule, None);
+            if let Err(illegal) = check_meta_name(&key.name) {
+                // the minimum is met by most words and what they are about: `to` is a `toValue`
+                let longer = format!("{}Value", key.name);
+                let is_short = key.name.len() < 3 && check_meta_name(&longer).is_ok();
+                let help = is_short.then(|| format!("say more, such as `{longer}`"));
+                reader.error(key.place, &at, illegal.rule, help);
             }
             if let Some(value) = reader.expr(node, &at) {
                 meta.push(MetaRule {
