@@ -22,7 +22,8 @@ pub(in crate::cli::mappings) fn kind_of(name: &str, text: &str, of_person: bool)
     let is = |all: &[&str]| all.contains(&folded.as_str());
     let last = words.last().map(String::as_str);
     let is_id = matches!(last, Some("id" | "ids" | "uuid" | "guid" | "gid" | "key"))
-        || is(&["trackingnumber", "ordernumber", "reference"]);
+        || is(&["reference"])
+        || is_number_of_thing(&words);
     // one long id in ten has the check digit of a card
     if !is_id && is_card(text) {
         return Some(Kind::Card);
@@ -225,6 +226,21 @@ fn is_email(text: &str) -> bool {
     };
     let is_word = |part: &str| !part.is_empty() && !part.contains([' ', '@', '/', '"', '<', ',']);
     is_word(local) && is_word(domain) && domain.contains('.') && !domain.ends_with('.')
+}
+
+/// Whether a field has the number of something that is not a card or a person: `order_no`, `invoiceNumber`, `tracking_code`.
+fn is_number_of_thing(words: &[String]) -> bool {
+    let [.., thing, last] = words else {
+        return false;
+    };
+    let of_thing = [
+        "order", "invoice", "receipt", "purchase", "shipment", "delivery", "parcel", "tracking",
+        "ticket", "booking", "return", "refund",
+    ];
+    matches!(
+        &**last,
+        "no" | "nr" | "number" | "num" | "code" | "ref" | "reference"
+    ) && of_thing.contains(&&**thing)
 }
 
 fn is_phone(text: &str) -> bool {

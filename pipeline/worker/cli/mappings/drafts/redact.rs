@@ -311,7 +311,8 @@ mod tests {
         let value = json!({
             "paid_with": "4111 1111 1111 1111", "n": 5_555_555_555_554_444_u64, "say": "my card 378282246310005, thanks",
             "ean": "4006381333931", "at": 1_772_600_767_000_u64, "long": "4111111111111112", "card_number": "1234",
-            "with": "77 exp 12/26 4111 1111 1111 1111 123",
+            "with": "77 exp 12/26 4111 1111 1111 1111 123", "order_no": "4111111111111111", "invoiceNumber": 6_011_000_990_139_424_u64,
+            "card": { "number": "4012888888881881" },
         });
         let made = redacted(&value, true);
         assert_eq!(made["paid_with"], "9999 9999 9999 0001");
@@ -319,7 +320,8 @@ mod tests {
         assert_eq!(made["say"], "my card 999999999990003, thanks");
         assert_eq!(made["with"], "77 exp 12/26 9999 9999 9999 0001 123");
         assert_eq!(made["card_number"], "redacted");
-        for same in ["ean", "at", "long"] {
+        assert_ne!(made["card"]["number"], value["card"]["number"]);
+        for same in ["ean", "at", "long", "order_no", "invoiceNumber"] {
             assert_eq!(made[same], value[same], "{same}");
         }
     }

@@ -24,7 +24,7 @@ pub struct InferArgs {
     /// The format of the records, if it is not to be found out.
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<Format>,
-    /// The topic; without a FILE it is read from Kafka.
+    /// The topic; without a FILE it is read from Kafka. Rows that name no table have its name.
     #[arg(long, value_name = "TOPIC")]
     pub topic: Option<String>,
     /// The configuration that names the brokers, for --topic.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ingest_mapping::decode::{Format, Limits};
+use ingest_mapping::decode::{Decoder, Format, Limits};
 use ingest_mapping::mapping::Mapping;
 use ingest_mapping::route::Pipeline;
 use ingest_model::record::Record;
@@ -31,13 +31,10 @@ const MEMBER: &str = "ingest.member";
 /// events and have a list of them. What is broken does not hide the rest.
 pub(super) fn each(records: &[Record]) -> Option<String> {
     let step = (records.len() / TRIED).max(1);
-    let values = records
-        .iter()
-        .step_by(step)
-        .take(TRIED)
-        .filter_map(|record| record.value.as_ref());
-    let parsed: Vec<Value> = values
-        .filter_map(|value| serde_json::from_slice(value).ok())
+    let decoder = Decoder::new(Format::Json, Limits::default());
+    let tried = records.iter().step_by(step).take(TRIED);
+    let parsed: Vec<Value> = tried
+        .filter_map(|record| serde_json::from_str(&decoder.value(record).ok()?.to_string()).ok())
         .collect();
     let most = |is_batch: &dyn Fn(&Value) -> bool| {
         let count = parsed.iter().filter(|value| is_batch(value)).count();

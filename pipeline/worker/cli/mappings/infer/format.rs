@@ -72,6 +72,8 @@ pub(super) struct Chosen {
     pub(super) name: Option<String>,
     pub(super) id: Option<String>,
     pub(super) time: Option<String>,
+    /// No field has the time.
+    pub(super) is_timeless: bool,
     /// The expression for the events of a record that is a batch.
     pub(super) each: Option<String>,
 }
@@ -119,6 +121,7 @@ impl Chosen {
             name: None,
             id: None,
             time: None,
+            is_timeless: false,
             each: None,
         };
         if format == Format::Json {
@@ -158,7 +161,7 @@ impl Chosen {
                 .all(|one| names.iter().any(|name| says(one.get(*name))))
         };
         if !usual(&["type", "name", "event"]) {
-            self.name = field(&parsed, NAMES, |values| {
+            self.name = field(&parsed, NAMES, 9, |values| {
                 // A name is one of few words.
                 let distinct: BTreeSet<&str> =
                     values.iter().filter_map(|value| value.as_str()).collect();
@@ -166,11 +169,14 @@ impl Chosen {
             });
         }
         if !usual(&["id"]) {
-            self.id = field(&parsed, IDS, |_| true).filter(|name| name != "id");
+            self.id = field(&parsed, IDS, 5, |_| true).filter(|name| name != "id");
         }
         if !usual(&["time"]) && !usual(&["timestamp"]) && !usual(&["created_at"]) {
-            let is_time = |value: &&serde_json::Value| is_time(value);
-            self.time = field(&parsed, TIMES, |values| values.iter().all(is_time));
+            self.time = field(&parsed, TIMES, 5, |values| {
+                let times = values.iter().filter(|value| is_time(value)).count();
+                times * 10 >= values.len() * 9
+            });
+            self.is_timeless = self.time.is_none();
         }
     }
 }
@@ -240,10 +246,12 @@ fn says(value: Option<&serde_json::Value>) -> bool {
     })
 }
 
-/// The first field of these names that nine of ten records have, and whose values will do.
+/// The first field of these names that so many of ten records have, and whose values will do. Id and time may be missing in what
+/// nobody wants, such as a sign of life.
 fn field(
     parsed: &[serde_json::Value],
     names: &[&str],
+    of_ten: usize,
     fits: impl Fn(&[&serde_json::Value]) -> bool,
 ) -> Option<String> {
     let keys: BTreeSet<&String> = parsed
@@ -259,7 +267,7 @@ fn field(
                 .filter_map(|one| one.get(*key))
                 .filter(|value| says(Some(value)))
                 .collect();
-            let often = values.len() * 10 >= parsed.len() * 9 && !values.is_empty();
+            let often = values.len() * 10 >= parsed.len() * of_ten && !values.is_empty();
             (often && fits(&values)).then(|| (*key).clone())
         })
     })

@@ -1,6 +1,6 @@
 //! What is in a sample: events by name, and for each the paths in it with their types.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use ingest_mapping::decode::{Decoded, Decoder, Format, Limits};
 use ingest_mapping::event::Event;
@@ -169,7 +169,8 @@ pub(super) struct Seen {
 pub(super) struct Found {
     /// In how many events it says something.
     pub(super) present: usize,
-    pub(super) types: BTreeSet<&'static str>,
+    /// How often it has which type.
+    pub(super) types: BTreeMap<&'static str, usize>,
     pub(super) longest: usize,
     /// What it is, if it is about a person or an id.
     pub(super) kind: Option<Kind>,
@@ -305,7 +306,7 @@ impl Seen {
         *paths += 1;
         let found = self.paths.entry(at).or_default();
         found.present += 1;
-        found.types.insert(name);
+        *found.types.entry(name).or_default() += 1;
         let text = match value {
             Value::String(text) => text.clone(),
             Value::Number(number) => number.to_string(),
@@ -340,15 +341,15 @@ impl Found {
     /// The one type, if all values have the same.
     pub(super) fn only_type(&self) -> Option<&'static str> {
         // some libraries write whole amounts as numbers, and others as texts
-        if self.types.contains(NUMBER_AS_TEXT)
-            && self
-                .types
-                .iter()
-                .all(|one| matches!(*one, "number" | NUMBER_AS_TEXT))
-        {
+        let count = |name: &str| self.types.get(name).copied().unwrap_or_default();
+        let numbers = count("number") + count(NUMBER_AS_TEXT);
+        let measures =
+            count(NUMBER_AS_TEXT) > 0 || self.keys.last().is_some_and(|key| is_for_measures(key));
+        // of an amount, a text now and then is a mistake
+        if measures && numbers > 0 && numbers * 10 >= self.present * 9 && self.types.len() > 1 {
             return Some(NUMBER_AS_TEXT);
         }
-        let mut types = self.types.iter();
+        let mut types = self.types.keys();
         match (types.next(), types.next()) {
             (Some(only), None) => Some(only),
             (None, _) | (Some(_), Some(_)) => None,

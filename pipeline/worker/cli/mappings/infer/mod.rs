@@ -29,7 +29,7 @@ use ingest_model::record::{Record, Topic};
 use jiff::Timestamp;
 
 pub use self::args::InferArgs;
-use self::look::Looked;
+use self::look::{Looked, Seen};
 use crate::cli::exit::{CommandError, CommandExit};
 use crate::cli::output::Output;
 use crate::cli::records::lines::Item;
@@ -85,10 +85,17 @@ pub fn run(args: &InferArgs, out: &mut Output<'_>) -> Result<CommandExit, Comman
     let looked = Looked::at(&chosen, &events);
     if looked.events.is_empty() {
         return Err(CommandError::Failed(anyhow!(
-            "none of {} can be read as format {}: {}; name the format with --format, or the right topic",
+            "none of {} can be read as format {}: {}; name the format with --format (rows of a table that have no names: --format debezium), or the right topic",
             plural(events.len(), chosen.item()),
             chosen.format,
             looked.problem.as_deref().unwrap_or("no event has a name")
+        )));
+    }
+    let nameless = looked.events.iter().find(|seen| is_named_by_nobody(seen));
+    if let Some(seen) = nameless.filter(|_| args.topic.is_none()) {
+        return Err(CommandError::Usage(format!(
+            "these rows name no table, so `{}` is a made-up name: events of such rows have the name of their topic. Name it: --topic shop.orders",
+            seen.name
         )));
     }
     let name = args.out.as_deref().map_or_else(
@@ -139,6 +146,13 @@ pub fn run(args: &InferArgs, out: &mut Output<'_>) -> Result<CommandExit, Comman
         }
     }
     Ok(CommandExit::Good)
+}
+
+/// Whether the name of an event comes from a topic that nobody named.
+fn is_named_by_nobody(seen: &Seen) -> bool {
+    let topic = seen.sample.position.partition.topic.as_str();
+    let of_topic = seen.name.strip_prefix(SAMPLE);
+    topic == SAMPLE && of_topic.is_some_and(|rest| rest.starts_with('.'))
 }
 
 /// The records of the sample, and how many lines have none.

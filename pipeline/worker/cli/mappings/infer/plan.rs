@@ -334,7 +334,7 @@ fn suffix(found: &Found, is_meta: bool) -> Option<&'static str> {
         None if !is_meta
             && found
                 .types
-                .iter()
+                .keys()
                 .all(|one| matches!(*one, "text" | "number")) =>
         {
             "text"

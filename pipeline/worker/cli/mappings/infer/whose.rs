@@ -30,6 +30,15 @@ const CUSTOMERS: &[&str] = &[
     "student",
     "attendee",
 ];
+/// Those of them that shops give numbers. The number of a `guest` is how many come.
+const NUMBERED: &[&str] = &[
+    "customer",
+    "member",
+    "client",
+    "subscriber",
+    "patient",
+    "buyer",
+];
 /// Words for persons who may be customers.
 const PERHAPS: &[&str] = &["user", "account", "contact", "person", "profile", "owner"];
 /// Words for persons who are none.
@@ -233,6 +242,17 @@ fn kind_of_key(found: &Found, words: &[String]) -> Option<&'static str> {
             (only == "text" && is_told).then_some("email")
         }
         Some(Kind::Phone) => (only == "text").then_some("phone"),
+        // the number that a shop gives its members
+        _ if matches!(&**last, "no" | "nr" | "number" | "code")
+            && matches!(only, "text" | "number")
+            && words
+                .iter()
+                .rev()
+                .nth(1)
+                .is_some_and(|noun| NUMBERED.contains(&&**noun)) =>
+        {
+            Some("externalId")
+        }
         _ if matches!(&**last, "id" | "uuid") && matches!(only, "text" | "number") => {
             let noun = words.iter().rev().nth(1)?;
             let names = is_person(noun) || OTHERS.contains(&&*singular(noun));

@@ -59,6 +59,10 @@ fn head(looked: &Looked, routes: &[Proposed<'_>]) -> Vec<String> {
             format!("# Records are batches: lists of events, which stand at `{each}`."),
         );
     }
+    if chosen.is_timeless {
+        let text = "# When things happened was not found, so each event has the time of its record: `event: { time: … }` names the field.";
+        lines.push(text.to_owned());
+    }
     let header: Vec<String> = [
         ("each", &chosen.each),
         ("name", &chosen.name),
@@ -317,7 +321,7 @@ fn paths(seen: &Seen) -> Vec<String> {
         .iter()
         .take(LISTED)
         .map(|(path, found)| {
-            let types: Vec<&str> = found.types.iter().copied().collect();
+            let types: Vec<&str> = found.types.keys().copied().collect();
             let often = found.present * 100 / seen.count.max(1);
             let line = format!(
                 "{:width$}  {:13}  {often:>3} %  {}",
@@ -355,10 +359,14 @@ fn told(found: &Found) -> &'static str {
 /// The test of a route's kind of event, if the redacted record is treated as the original one.
 fn test(looked: &Looked, route: &Proposed<'_>, mapping: &Mapping) -> Vec<String> {
     let format = looked.chosen.format;
-    let Ok(case) = Case::of(&route.seen.sample, false) else {
+    let case = |named| Case::of(&route.seen.sample, named);
+    let (Ok(case), Ok(named)) = (case(false), case(true)) else {
         return Vec::new();
     };
-    let before = case.outcome(mapping, format);
+    // rows that name no table have the topic's name
+    let before = named.outcome(mapping, format);
+    let by_topic = differs(&before, &case.outcome(mapping, format)).is_some();
+    let case = if by_topic { named } else { case };
     for keep_ids in [false, true] {
         let redacted = case.redacted(&mut Redactor::new(keep_ids));
         let after = redacted.outcome(mapping, format);

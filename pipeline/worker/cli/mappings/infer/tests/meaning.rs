@@ -132,9 +132,25 @@ fn suffixes_are_those_of_what_values_mean() {
 #[test]
 fn rows_with_a_schema_are_read_as_rows() {
     let row = r#"{"schema":{"type":"struct","optional":false,"name":"shop.orders","fields":[{"field":"id","type":"int32"},{"field":"total","type":"string"}]},"payload":{"id":7,"total":"5.20","customer_id":9}}"#;
-    let (told, mapping, exit) = infer(&format!("{row}\n"), &[]);
+    let named = ["--topic", "shop.orders"];
+    let (told, mapping, exit) = infer(&format!("{row}\n"), &named);
     assert_eq!(exit, CommandExit::Good, "{told}");
     assert!(mapping.contains("format: debezium\n"), "{mapping}");
+    assert!(mapping.contains("    on: orders.u\n"), "{mapping}");
+    let test = mapping.split("\ntests:\n").nth(1).unwrap_or_default();
+    assert!(test.contains("    topic: shop.orders\n"), "{test}");
+    assert!(!test.contains("skip: no_route"), "{test}");
+    // The name of such rows is that of their topic, so a made-up one is of no use.
+    let (told, _, exit) = infer(&format!("{row}\n"), &[]);
+    assert_eq!(exit, CommandExit::Usage, "{told}");
+    assert!(told.contains("Name it: --topic"), "{told}");
+    let plain = "{\"id\":7,\"total\":5.2}\n";
+    let (told, _, _) = infer(plain, &named);
+    assert!(told.contains("--format debezium"), "{told}");
+    let as_rows = ["--topic", "shop.orders", "--format", "debezium"];
+    let (told, mapping, exit) = infer(plain, &as_rows);
+    assert_eq!(exit, CommandExit::Good, "{told}");
+    assert!(mapping.contains("    on: orders.u\n"), "{mapping}");
     // An event with a name of its own is no row, whatever Kafka Connect puts around it.
     let event = r#"{"schema":{"type":"struct","fields":[]},"payload":{"eventType":"order.placed","eventId":"e1","time":"2026-03-04T05:06:07Z","data":{"orderId":"o1","customerId":"c1"}}}"#;
     let (told, mapping, exit) = infer(&format!("{event}\n"), &[]);
@@ -144,4 +160,49 @@ fn rows_with_a_schema_are_read_as_rows() {
     // What no format reads is not said to be none of the first one.
     let (told, _, _) = infer("{\"a\":1}\n", &[]);
     assert!(told.contains("can be read as format json"), "{told}");
+}
+
+#[test]
+fn signs_of_life_hide_neither_time_nor_key_nor_amount() {
+    let mut sample = String::new();
+    for number in 0..20 {
+        let points = if number == 7 {
+            "\"many\"".to_owned()
+        } else {
+            number.to_string()
+        };
+        writeln!(
+            sample,
+            r#"{{"kind":"points.earned","ref":"L-{number}","occurredAt":176451234{number:04},"expires":"2027-01-31","member":{{"no":"M-{number}","mail":"a{number}@b.example"}},"points":{points}}}"#
+        )
+        .unwrap();
+        if number % 4 == 0 {
+            sample.push_str("{\"kind\":\"heartbeat\"}\n");
+        }
+    }
+    let (told, mapping, exit) = infer(&sample, &[]);
+    assert_eq!(exit, CommandExit::Good, "{told}");
+    for expected in [
+        "event: { name: .kind, time: .occurredAt }\n",
+        "customer: { externalId: .member.no, email: .member.mail }\n",
+        "pointsNum: .points",
+    ] {
+        assert!(
+            mapping.contains(expected),
+            "{expected} is not in\n{mapping}"
+        );
+    }
+    // A name that the worker writes itself is not proposed.
+    let twice = "{\"kind\":\"a.b\",\"time\":\"2026-03-04T05:06:07Z\",\"occurredAt\":\"2026-03-04T05:06:07Z\",\"eventKey\":\"k\",\"member\":{\"mail\":\"a@b.example\"}}\n";
+    let (told, mapping, exit) = infer(twice, &[]);
+    assert_eq!(exit, CommandExit::Good, "{told}");
+    assert!(mapping.contains("track: $event.name"), "{mapping}");
+    let (_, mapping, _) = infer(
+        "{\"kind\":\"a.b\",\"member\":{\"mail\":\"a@b.example\"}}\n",
+        &[],
+    );
+    assert!(
+        mapping.contains("was not found, so each event has the time of its record"),
+        "{mapping}"
+    );
 }
