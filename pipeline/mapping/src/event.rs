@@ -115,6 +115,7 @@ pub struct UnusedKey {
 pub struct Notes {
     keys: Vec<UnusedKey>,
     time: Option<(&'static str, BadTime)>,
+    zoneless: Option<&'static str>,
     events: BatchEvents,
 }
 
@@ -199,7 +200,7 @@ impl BadTime {
 // === impl Notes ===
 
 impl Notes {
-    /// Whether there is nothing to note.
+    /// Whether there is nothing to count. A time without a zone is only shown.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty() && self.time.is_none() && self.events == BatchEvents::default()
@@ -240,6 +241,12 @@ impl Notes {
     /// Drops what is noted about the time, because another one is used.
     pub(crate) fn forget_time(&mut self) {
         self.time = None;
+        self.zoneless = None;
+    }
+
+    /// Notes that the time of the event, in this field, names no zone.
+    pub(crate) fn zoneless(&mut self, field: &'static str) {
+        self.zoneless = Some(field);
     }
 
     /// Notes that the time in this field is passed over. Only the first note is kept: that field should have had the time.
@@ -276,6 +283,7 @@ impl Notes {
             }
         }
         self.time = self.time.or(later.time);
+        self.zoneless = later.zoneless.or(self.zoneless);
     }
 
     /// The notes in words, one per line. They show fields and rules, never values.
@@ -305,6 +313,8 @@ impl Notes {
                 "{field}: passed over, it is before 2000 or more than a day after the record"
             ),
         });
-        keys.chain(time).collect()
+        let zoneless = self.zoneless.iter();
+        let zoneless = zoneless.map(|field| format!("{field}: names no zone, it is read as UTC"));
+        keys.chain(time).chain(zoneless).collect()
     }
 }

@@ -120,9 +120,9 @@ pub(super) fn first_time(
         if !says_something(value) {
             continue;
         }
-        match time::plausible(value, reference) {
-            Ok(time) => return Some(time),
-            Err(why) => notes.time(field, why),
+        let time = time::noted(field, value, reference, notes);
+        if time.is_some() {
+            return time;
         }
     }
     None
@@ -170,13 +170,7 @@ pub(super) fn finish<'t>(
     let time = match &said.time {
         None => found.time,
         Some(value) if !says_something(value) => None,
-        Some(value) => match time::plausible(value, reference) {
-            Ok(time) => Some(time),
-            Err(why) => {
-                found.notes.time("event.time", why);
-                None
-            }
-        },
+        Some(value) => time::noted("event.time", value, reference, &mut found.notes),
     };
     Ok(Event {
         source: found.source,

@@ -22,6 +22,7 @@ pub(crate) use self::format::Glance;
 pub use self::format::{Format, UnknownFormat, segment};
 pub use self::mend::mended;
 use crate::event::Event;
+use crate::value::Value;
 use ingest_model::record::Record;
 
 /// Reads the records of one topic.
@@ -46,9 +47,12 @@ impl Decoder {
         self.format
     }
 
-    /// The limits.
-    pub(crate) fn limits(&self) -> Limits {
-        self.limits
+    /// The value of a record as JSON, without Connect's envelope.
+    ///
+    /// # Errors
+    /// As [`Decoder::content`].
+    pub fn value<'t>(&self, record: &'t Record) -> Result<Value<'t>, Decoded> {
+        format::value(record, self.limits)
     }
 
     /// The event that a record carries.

@@ -230,6 +230,18 @@ fn a_time_that_is_passed_over_is_noted() {
         event.notes.lines(),
         ["time: passed over, it cannot be read as a time"]
     );
+    for (time, lines) in [
+        ("2026-01-02 03:00:00", 1),
+        ("2026-01-02", 1),
+        ("2026-01-02T03:00:00+00:00", 0),
+        ("1767322800", 0),
+    ] {
+        let value = json!({"type": "x", "time": time}).to_string();
+        let event = decode(Format::Json, value.as_bytes()).unwrap();
+        let noted = ["time: names no zone, it is read as UTC"];
+        assert_eq!(event.notes.lines(), noted.get(..lines).unwrap(), "{time}");
+        assert!(event.notes.is_empty(), "it is not counted");
+    }
     let said = Envelope {
         deleted: None,
         time: Some(json!(true)),

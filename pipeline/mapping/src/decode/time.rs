@@ -22,7 +22,7 @@
 use jiff::fmt::rfc2822;
 use jiff::{SignedDuration, Timestamp, civil};
 
-use crate::event::BadTime;
+use crate::event::{BadTime, Notes};
 use crate::identity::cleaned;
 use crate::value::Value;
 
@@ -196,6 +196,32 @@ fn is_offset(text: &str) -> bool {
 fn is_name(text: &str) -> bool {
     let name = text.trim_matches(['(', ')']);
     (1..=5).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphabetic())
+}
+
+/// The time in a field of an envelope, if it is plausible. What is odd about it is noted.
+pub(super) fn noted(
+    field: &'static str,
+    value: &Value<'_>,
+    reference: Option<Timestamp>,
+    notes: &mut Notes,
+) -> Option<Timestamp> {
+    match plausible(value, reference) {
+        Ok(time) => {
+            if value.as_str().is_some_and(is_zoneless) && !field.ends_with("_gmt") {
+                notes.zoneless(field);
+            }
+            Some(time)
+        }
+        Err(why) => {
+            notes.time(field, why);
+            None
+        }
+    }
+}
+
+/// Whether a text is a time or a date that names no zone.
+fn is_zoneless(text: &str) -> bool {
+    !text.ends_with('Z') && !is_number(text) && without_offset(&cleaned(text)).is_some()
 }
 
 /// The time in a value, if it is plausible. `reference` is when the record reached Kafka.

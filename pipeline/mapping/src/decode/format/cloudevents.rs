@@ -122,6 +122,14 @@ fn attribute<'r>(record: &'r Record, wanted: &str) -> Option<&'r [u8]> {
     found?.value.as_deref()
 }
 
+/// The attributes in the headers; none if there is nothing of an event around the value.
+pub(super) fn around(record: &Record) -> Result<Map<'_>, Decoded> {
+    match mode(record)? {
+        Mode::Binary => of_headers(record),
+        Mode::Structured => Ok(Map::new()),
+    }
+}
+
 /// The attributes in the headers. Of headers with one name the last counts; null is none.
 fn of_headers(record: &Record) -> Result<Map<'_>, Decoded> {
     let mut attributes = Map::new();

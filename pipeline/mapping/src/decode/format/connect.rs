@@ -26,7 +26,7 @@ const PAYLOAD: &str = "payload";
 ///
 /// # Errors
 /// As [`json::value`]; [`Decoded::Skip`] for a tombstone; [`Decoded::Reject`] if a value is not what its schema says.
-pub(super) fn value(record: &Record, limits: Limits) -> Result<Value<'_>, Decoded> {
+pub(in crate::decode) fn value(record: &Record, limits: Limits) -> Result<Value<'_>, Decoded> {
     match json::value(record, limits)? {
         Value::Object(fields) if is_beside_its_schema(&fields) => payload(fields),
         value @ (Value::Null

@@ -16,6 +16,7 @@ mod webhooks;
 use std::fmt;
 use std::str::FromStr;
 
+pub(super) use self::connect::value;
 pub(crate) use self::reads::Glance;
 use self::reads::Reads;
 use super::envelope::{Content, Decoded, Limits};
@@ -126,7 +127,7 @@ impl FromStr for Format {
 
 /// The whole value of a record as JSON, for formats whose content is all of it.
 fn whole(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
-    connect::value(record, limits).map(Content::from)
+    value(record, limits).map(Content::from)
 }
 
 #[cfg(test)]

@@ -32,6 +32,9 @@ impl Each {
 /// A letter of a name may be written so.
 static ESCAPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br"\u00"));
 
+/// What holds the content in Connect's envelope.
+static PAYLOAD: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"payload\""));
+
 /// The list that the header of a file names.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Batches<'m>(pub(in crate::mapping) &'m Each);
@@ -48,7 +51,12 @@ impl<'m> Batches<'m> {
             // a text of JSON may have a list in it
             let begins = crate::decode::json::unmarked(text);
             let first = begins.iter().find(|byte| !byte.is_ascii_whitespace());
-            return matches!(first, Some(b'[' | b'"'));
+            return match first {
+                Some(b'[' | b'"') => true,
+                // Connect's envelope may be around it
+                Some(b'{') => PAYLOAD.find(text).is_some() || ESCAPE.find(text).is_some(),
+                Some(_) | None => false,
+            };
         }
         let may = |name: &Finder<'_>| name.find(text).is_some() || ESCAPE.find(text).is_some();
         self.0.name.as_ref().is_none_or(may)

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::event::{EventSummary, Judged, judge};
 use crate::body::key::MEMBER_HEADER;
-use crate::decode::{Decoded, Decoder, Format, json};
+use crate::decode::{Decoded, Decoder, Format};
 use crate::event::BatchEvents;
 use crate::mapping::Mapping;
 use crate::value::Value;
@@ -52,7 +52,7 @@ pub(super) fn members(
     if wanted.is_none() && !list.may_be_in(bytes) {
         return Ok(None);
     }
-    let value = json::value(record, decoder.limits())?;
+    let value = decoder.value(record)?;
     let items = match list.of(&value, record) {
         Ok(found) => found,
         Err(why) => return Err(Decoded::reject(Rejection::MappingFailed, why)),

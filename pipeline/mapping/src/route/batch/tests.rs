@@ -94,6 +94,29 @@ fn each_member_is_an_event_with_its_own_key_and_in_its_order() {
 }
 
 #[test]
+fn a_list_in_connects_envelope_is_the_same_batch() {
+    let schema = json!({ "type": "array", "items": { "type": "struct", "fields": [] } });
+    let seen = json!([{ "type": "Seen", "who": "a", "n": 1 }, { "type": "Noise" }]);
+    let at_a_path = LIST.replace("each: .", "each: .events");
+    for (mapping, payload) in [
+        (LIST, seen.clone()),
+        (&at_a_path, json!({ "events": seen })),
+        (LIST, Json::from(seen.to_string())),
+    ] {
+        let value = json!({ "schema": schema, "payload": payload });
+        let found = batch(judged(&pipeline(mapping), &value, None));
+        assert_eq!(found.members, [[0]], "{value}");
+    }
+    let one = json!({ "schema": schema, "payload": { "type": "Seen", "who": "a", "n": 1 } });
+    let verdict = judged(&pipeline(LIST), &one, None);
+    assert!(matches!(verdict, Verdict::Emit(_)), "{verdict:?}");
+    // any other field called so is the producer's own
+    let own = json!({ "payload": seen, "type": "Noise" });
+    let verdict = judged(&pipeline(LIST), &own, None);
+    assert!(matches!(verdict, Verdict::Skip(_)), "{verdict:?}");
+}
+
+#[test]
 fn an_event_that_a_letter_names_and_that_is_not_there_is_not_lost() {
     let pipeline = pipeline(LIST);
     let list = json!([{ "type": "Seen", "who": "a", "n": 1 }]);

@@ -311,9 +311,9 @@ fn first(
             Some(value) if *value == Value::from(0) || value.as_str() == Some("0") => continue,
             Some(value) => value,
         };
-        match time::plausible(value, reference) {
-            Ok(time) => return Some(time),
-            Err(why) => notes.time(name, why),
+        let time = time::noted(name, value, reference, notes);
+        if time.is_some() {
+            return time;
         }
     }
     None

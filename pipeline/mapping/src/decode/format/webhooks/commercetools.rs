@@ -1,5 +1,5 @@
 //! The notifications of commercetools in their own form, and in that of CloudEvents: there the notification is the `data`, and in
-//! binary mode the value itself. Its attributes are `$event.attributes`.
+//! binary mode the value itself. The attributes of the CloudEvent are `$event.attributes`.
 //!
 //! | | from |
 //! |---|---|
@@ -14,6 +14,7 @@
 //! rejected, and somebody sees it.
 
 use super::super::super::envelope::{Content, Decoded, Found, Limits, reference_time};
+use super::super::cloudevents;
 use super::super::reads::{Glance, Reads};
 use super::hints::{at, first_key, first_time_at, id_at, in_space};
 use super::relay::{self, Webhook, event};
@@ -58,7 +59,7 @@ fn glance<'t>(_: &'t Record, text: &'t str, named_by: Option<&'t str>) -> Option
 
 fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
     let Webhook { body, .. } = Webhook::read(record, limits)?;
-    let (body, attributes) = notification(body)?;
+    let (body, attributes) = notification(body, record)?;
     let id = |path| id_at(&body, path);
     let Some(notification) = id("notificationType") else {
         return Err(Decoded::mismatch(
@@ -110,9 +111,9 @@ fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
 }
 
 /// The notification, and the attributes of the event around it, if it is in one.
-fn notification(mut body: Map<'_>) -> Result<(Map<'_>, Map<'_>), Decoded> {
+fn notification<'t>(mut body: Map<'t>, record: &'t Record) -> Result<(Map<'t>, Map<'t>), Decoded> {
     if !body.contains_key("specversion") {
-        return Ok((body, Map::new()));
+        return Ok((body, cloudevents::around(record)?));
     }
     match body.remove("data") {
         Some(Value::Object(data)) => Ok((data, body)),

@@ -88,13 +88,7 @@ pub(super) fn first_time_at(
 ) -> Option<Timestamp> {
     paths.iter().find_map(|path| {
         let value = at(object, path).filter(|value| says_something(value))?;
-        match time::plausible(value, reference) {
-            Ok(time) => Some(time),
-            Err(why) => {
-                notes.time(path, why);
-                None
-            }
-        }
+        time::noted(path, value, reference, notes)
     })
 }
 

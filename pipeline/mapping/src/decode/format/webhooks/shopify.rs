@@ -255,13 +255,8 @@ fn time_of(
     let own = first_time_at(body, &["happened_at", "updated_at"], reference, notes);
     own.or_else(|| {
         let sent = first_header(headers, TRIGGERED_HEADERS)?;
-        match time::plausible(&Value::String(Cow::Owned(sent)), reference) {
-            Ok(time) => Some(time),
-            Err(why) => {
-                notes.time("X-Shopify-Triggered-At", why);
-                None
-            }
-        }
+        let sent = Value::String(Cow::Owned(sent));
+        time::noted("X-Shopify-Triggered-At", &sent, reference, notes)
     })
     .or_else(|| first_time_at(body, &["created_at", "processed_at"], reference, notes))
 }

@@ -184,6 +184,11 @@ fn a_message_of_commercetools_in_a_cloud_event_is_the_same() {
             (&found.customer, &found.payload),
             (&plain.customer, &plain.payload)
         );
+        let one = record(value.to_string().as_bytes(), headers);
+        let found = decoded(Format::Commercetools, &one).unwrap();
+        let attributes = &found.more.as_ref().unwrap().attributes;
+        let source = attributes.get("source").and_then(|source| source.as_str());
+        assert_eq!(source, Some("/tea/orders"), "{value}");
     }
     let record = record(structured.to_string().as_bytes(), &[]);
     let found = decoded(Format::Commercetools, &record).unwrap();
