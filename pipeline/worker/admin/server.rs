@@ -1,11 +1,11 @@
 //! Limits on connections: how many, how many of one peer, how long, and how long without an answer.
 //!
-//! A probe of Kubernetes has to get through, or the worker is restarted: so one peer cannot take all places, and a connection
-//! that asks for nothing, or ever so slowly, ends.
+//! A probe of Kubernetes has to get through, or the worker is restarted: so one peer cannot take all places, a connection that
+//! asks for nothing, or ever so slowly, ends, and where all places are taken, the one that has waited longest gives way.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -19,9 +19,8 @@ use axum::response::{IntoResponse, Response};
 use axum::serve::Listener;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Sleep, sleep};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 /// More than Prometheus, a kubelet and a few people need.
 const MAX_CONNECTIONS: usize = 64;
@@ -45,7 +44,7 @@ pub(super) async fn serve(
     let router = router.layer(from_fn(within_time));
     let listener = Bounded {
         listener,
-        free: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+        places: Places::default(),
         peers: Peers::default(),
         idle,
     };
@@ -70,16 +69,17 @@ async fn within_time(request: Request, next: Next) -> Response {
     }
 }
 
-/// A listener that accepts a connection only when there is room for it.
+/// A listener with so many places for connections.
 struct Bounded {
     listener: TcpListener,
-    free: Arc<Semaphore>,
+    places: Places,
     peers: Peers,
     /// How long a connection may wait.
     idle: Duration,
 }
 
-/// A connection that returns its slot when it ends, and ends when nothing comes to an end on it or when it is old.
+/// A connection that returns its place when it ends, and ends when nothing comes to an end on it, when it is old, or when another
+/// one needs the place.
 struct Guarded {
     stream: TcpStream,
     /// How long it may wait.
@@ -89,8 +89,25 @@ struct Guarded {
     /// Everything that was asked is answered.
     answered: bool,
     lifetime: Pin<Box<Sleep>>,
-    _place: Option<OwnedSemaphorePermit>,
+    place: Place,
+    evicted: Pin<Box<WaitForCancellationFutureOwned>>,
     _of_peer: OfPeer,
+}
+
+/// The places, by when something was last begun or answered on their connections. The lock is held for a look-up.
+#[derive(Clone, Default)]
+struct Places(Arc<Mutex<Taken>>);
+
+#[derive(Default)]
+struct Taken {
+    by_turn: BTreeMap<u64, CancellationToken>,
+    next: u64,
+}
+
+/// The place of one connection.
+struct Place {
+    places: Places,
+    turn: u64,
 }
 
 /// How many connections each peer has. The lock is held for a look-up.
@@ -103,11 +120,70 @@ struct OfPeer {
     peer: IpAddr,
 }
 
+// === impl Places ===
+
+impl Places {
+    /// A place, and what ends the connection that has it. If none is free, the one that has waited longest gives way: a request
+    /// is answered within milliseconds, so that is one that asks for nothing.
+    fn take(&self) -> (Place, CancellationToken) {
+        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if taken.by_turn.len() >= MAX_CONNECTIONS
+            && let Some((_, longest)) = taken.by_turn.pop_first()
+        {
+            longest.cancel();
+        }
+        let evicted = CancellationToken::new();
+        let turn = taken.add(evicted.clone());
+        drop(taken);
+        let places = self.clone();
+        (Place { places, turn }, evicted)
+    }
+}
+
+impl Taken {
+    fn add(&mut self, evicted: CancellationToken) -> u64 {
+        let turn = self.next;
+        self.next += 1;
+        self.by_turn.insert(turn, evicted);
+        turn
+    }
+}
+
+impl Place {
+    /// Something was begun or answered.
+    fn used(&mut self) {
+        let mut taken = self.places.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // one that gave way has no place any more
+        if let Some(evicted) = taken.by_turn.remove(&self.turn) {
+            self.turn = taken.add(evicted);
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = self.places.0.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.by_turn.remove(&self.turn);
+    }
+}
+
 // === impl Peers ===
+
+/// Whom an address belongs to: of IPv6, somebody has all addresses of a network.
+pub(super) fn peer_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+    }
+}
 
 impl Peers {
     /// Another connection of this peer, unless it has too many.
-    fn admit(&self, peer: IpAddr) -> Option<OfPeer> {
+    fn admit(&self, address: IpAddr) -> Option<OfPeer> {
+        let peer = peer_of(address);
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = all.entry(peer).or_insert(0);
         if *count >= MAX_CONNECTIONS_OF_A_PEER {
@@ -139,14 +215,13 @@ impl Listener for Bounded {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Guarded, SocketAddr) {
-        // The semaphore is never closed, so a slot does become free in the end.
-        let place = Arc::clone(&self.free).acquire_owned().await.ok();
         let (stream, address, of_peer) = loop {
             let (stream, address) = Listener::accept(&mut self.listener).await;
             if let Some(of_peer) = self.peers.admit(address.ip()) {
                 break (stream, address, of_peer);
             }
         };
+        let (place, evicted) = self.places.take();
         let (idle, lifetime) = (Box::pin(sleep(self.idle)), Box::pin(sleep(LIFETIME)));
         (
             Guarded {
@@ -155,7 +230,8 @@ impl Listener for Bounded {
                 idle,
                 answered: true,
                 lifetime,
-                _place: place,
+                place,
+                evicted: Box::pin(evicted.cancelled_owned()),
                 _of_peer: of_peer,
             },
             address,
@@ -173,7 +249,10 @@ impl Guarded {
     /// Ready when the connection should end.
     fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         use std::future::Future as _;
-        if self.idle.as_mut().poll(cx).is_ready() || self.lifetime.as_mut().poll(cx).is_ready() {
+        if self.idle.as_mut().poll(cx).is_ready()
+            || self.lifetime.as_mut().poll(cx).is_ready()
+            || self.evicted.as_mut().poll(cx).is_ready()
+        {
             return Poll::Ready(io::ErrorKind::TimedOut.into());
         }
         Poll::Pending
@@ -183,6 +262,7 @@ impl Guarded {
     fn restart(&mut self, answered: bool, cx: &mut Context<'_>) {
         use std::future::Future as _;
         self.answered = answered;
+        self.place.used();
         let patience = self.patience;
         self.idle.set(sleep(patience));
         // Whoever looks next may be woken by nothing else.

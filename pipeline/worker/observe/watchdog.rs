@@ -1,9 +1,9 @@
 //! Progress: partitions that have records, wait for nothing, and whose records do not come.
 //!
-//! What is in memory has a cause that can be named, which the machine itself checks (I10). What is not even read is a matter of the
-//! client library and of this process: there, waiting helps nobody, and a restart does. So the time is long, and whatever could
-//! explain the silence (a full budget, a hold, brokers that do not answer, a partition without a leader, one that is handed back or
-//! restored) begins it anew.
+//! What is in memory has a cause that can be named, which the machine itself checks (I10): where it finds none, a restart reads the
+//! records again. What is not even read is a matter of the client library and of this process: there, waiting helps nobody, and a
+//! restart does. So the time is long, and whatever could explain the silence (a full budget, a hold, brokers that do not answer, a
+//! partition without a leader, one that is handed back or restored) begins it anew.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -32,9 +32,9 @@ pub struct Watchdog {
 pub struct Stalled {
     /// The partition.
     pub partition: TopicPartition,
-    /// Records that are there and were not read.
-    pub unread: u64,
-    /// For how long none has come.
+    /// Records that are there and were not read; `None` if one that was read does not get on.
+    pub unread: Option<u64>,
+    /// For how long nothing has happened.
     pub since: Duration,
 }
 
@@ -56,6 +56,16 @@ impl Watchdog {
         });
         let mut stalled = Vec::new();
         for view in &snapshot.partitions {
+            let stuck = view.stuck_since;
+            let stuck = stuck.map(|since| now.saturating_duration_since(since));
+            if let Some(since) = stuck.filter(|since| *since >= STALLED_AFTER) {
+                stalled.push(Stalled {
+                    partition: view.partition.clone(),
+                    unread: None,
+                    since,
+                });
+                continue;
+            }
             let unread = unread(view, statistics);
             let read_to = view.read_to.max(view.frontier);
             let waits = view.draining || view.restoring || view.waits.is_some();
@@ -72,7 +82,7 @@ impl Watchdog {
             if since >= STALLED_AFTER {
                 stalled.push(Stalled {
                     partition: view.partition.clone(),
-                    unread,
+                    unread: Some(unread),
                     since,
                 });
             }
@@ -101,12 +111,16 @@ impl Stalled {
     /// What to say of it.
     #[must_use]
     pub fn in_words(&self) -> String {
-        format!(
-            "stalled: {}: {} there, and none has been read for {} min, although nothing keeps them back",
-            self.partition,
-            plural(self.unread, "record"),
-            self.since.as_secs() / 60
-        )
+        let (partition, minutes) = (&self.partition, self.since.as_secs() / 60);
+        match self.unread {
+            Some(unread) => format!(
+                "stalled: {partition}: {} there, and none has been read for {minutes} min, although nothing keeps them back",
+                plural(unread, "record")
+            ),
+            None => format!(
+                "stalled: {partition}: its oldest record has not got on for {minutes} min, and nothing is known that leads it on"
+            ),
+        }
     }
 }
 
@@ -135,6 +149,7 @@ mod tests {
             draining: false,
             restoring: false,
             waits: None,
+            stuck_since: None,
         }
     }
 
@@ -179,6 +194,20 @@ mod tests {
         let said = stalled[0].in_words();
         assert!(said.contains("shop.events[3]: 7 records there"), "{said}");
         assert!(said.contains("11 min"), "{said}");
+    }
+
+    #[test]
+    fn a_record_that_nothing_leads_on_is_told_whatever_is_in_hand() {
+        let start = Clock.now();
+        let stuck = |_: u64| {
+            let mut view = view(17);
+            (view.unsettled, view.stuck_since) = (3, Some(start));
+            view
+        };
+        let stalled = after(stuck, 7, false);
+        assert_eq!(stalled.len(), 1);
+        let said = stalled[0].in_words();
+        assert!(said.contains("has not got on for"), "{said}");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What a partition looks like, for gauges and `/status`.
 
+use std::time::Instant;
+
 use super::Partitions;
 use super::parts::assignment::Assignment;
 use ingest_model::outcome::Waits;
@@ -34,6 +36,8 @@ pub struct PartitionView {
     pub restoring: bool,
     /// Why it is not read although the budget has room.
     pub waits: Option<Waits>,
+    /// Since when its lowest open record stands, if nothing is known that leads it on: a broken invariant (I10).
+    pub stuck_since: Option<Instant>,
 }
 
 impl Partitions {
@@ -65,6 +69,7 @@ impl Partitions {
             draining: assignment.drain.is_some(),
             restoring: assignment.restoring,
             waits: self.why_it_waits(partition, assignment),
+            stuck_since: assignment.standing.stuck_since(),
         };
         self.assignments.iter().map(view).collect()
     }

@@ -35,6 +35,38 @@ async fn one_peer_cannot_take_all_connections() {
 }
 
 #[tokio::test]
+async fn peers_who_take_all_places_and_ask_for_nothing_keep_nobody_out() {
+    let running = start().await;
+    let address: SocketAddr = running.base.trim_start_matches("http://").parse().unwrap();
+    let from = |last: u8| async move {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, last], 0).into()).unwrap();
+        socket.connect(address).await.unwrap()
+    };
+    let mut all = Vec::new();
+    for turn in 0..100 {
+        for last in 11..17 {
+            all.push(from(last).await);
+        }
+        if turn % 20 == 0 {
+            let asked = running.client.get(format!("{}/live", running.base)).send();
+            let asked = tokio::time::timeout(Duration::from_secs(5), asked).await;
+            assert_eq!(asked.expect("in time").unwrap().status(), 200);
+        }
+    }
+}
+
+#[test]
+fn a_network_of_ipv6_is_one_peer() {
+    use super::super::server::peer_of;
+    let of = |text: &str| peer_of(text.parse().unwrap());
+    assert_eq!(of("2001:db8:1:2::7"), of("2001:db8:1:2:9::1"));
+    assert_ne!(of("2001:db8:1:2::7"), of("2001:db8:1:3::7"));
+    assert_eq!(of("::ffff:10.0.0.1"), of("10.0.0.1"));
+    assert_ne!(of("10.0.0.1"), of("10.0.0.2"));
+}
+
+#[tokio::test]
 async fn a_kept_connection_is_answered_or_closed_and_a_slow_request_ends() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let idle = Duration::from_secs(2);

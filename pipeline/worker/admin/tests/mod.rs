@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use super::status::{HoldStatus, Phase};
 use super::*;
 use crate::observe::advice::{Places, what_to_do};
+use crate::observe::watchdog::SILENT_AFTER;
 
 struct Running {
     base: String,
@@ -132,6 +133,23 @@ async fn health_names_its_cause() {
         200,
         "a hold does not kill the process"
     );
+    let dead = |change: fn(&mut StatusReport)| {
+        let mut report = StatusReport::default();
+        change(&mut report);
+        report.dead(Clock.now()).join("; ")
+    };
+    assert_eq!(dead(|report| report.said = Some(Clock.now())), "");
+    let silent = dead(|report| report.said = Clock.now().checked_sub(SILENT_AFTER));
+    assert!(silent.contains("has said nothing for 120 s"), "{silent}");
+    let stalled = dead(|report| report.stalled.push("stalled: a[0]".to_owned()));
+    assert_eq!(stalled, "stalled: a[0]");
+    running
+        .status
+        .send_modify(|report| report.stalled.push("stalled: a[0]".to_owned()));
+    let (status, body) = running.get("/live", "*/*").await;
+    assert!(status == 503 && body.contains("stalled: a[0]"), "{body}");
+    running.status.send_modify(|report| report.stalled.clear());
+    assert_eq!(running.get("/live", "*/*").await.0, 200);
     // The maker of the report may be what failed: the halt shows all the same.
     running.halting.cancel();
     assert_eq!(running.get("/live", "*/*").await.0, 503);

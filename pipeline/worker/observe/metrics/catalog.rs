@@ -180,6 +180,8 @@ catalog! {
         "Partitions that this replica works on.";
     lives: IntCounterVec, "partition_lives_total", [Topic, LifeCause],
         "How often a partition began a new life while it was read, so that its earlier offsets lost their meaning.";
+    begun: IntCounterVec, "partitions_begun_total", [Topic, Begun],
+        "Partitions with records that were read from the start of their log, or from its end (kafka.on_lost_position: latest), because nothing was committed.";
     vanished: IntCounterVec, "records_vanished_total", [Topic],
         "Records that were deleted before they were read, or with their topic before they were delivered: they are lost.";
     oldest_unsettled: GaugeVec, "oldest_unsettled_seconds", [Topic],
@@ -201,7 +203,7 @@ catalog! {
     sleeps: IntCounterVec, "sleeps_total", [],
         "How often the process stood still for so long that its partitions may have gone to others.";
     stalled: GaugeVec, "partitions_stalled", [],
-        "Partitions with records of which none has been read for ten minutes although nothing keeps them back; /live fails while there are any.";
+        "Partitions with records of which none has been read for ten minutes although nothing keeps them back, or whose oldest record nothing leads on; /live fails while there are any.";
     by_hand: IntCounterVec, "admin_changes_total", [AdminAction, AdminResult],
         "Requests to the admin server that would change something: done, failed, or refused because they had no right to.";
     key_problem: GaugeVec, "key_problem", [],

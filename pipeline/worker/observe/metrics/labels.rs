@@ -174,6 +174,8 @@ pub enum Label {
     SourceError,
     /// What ended one life of a partition.
     LifeCause,
+    /// Where reading began, with nothing committed.
+    Begun,
     /// Why the text stored with a committed offset was not used.
     Ignored,
     /// The id of an invariant.
@@ -236,6 +238,9 @@ pub(super) const ACCEPTED: &str = "accepted";
 pub(super) const EMITTED: &str = "emitted";
 pub(super) const SKIPPED: &str = "skipped";
 pub(super) const REJECTED: &str = "rejected";
+/// The ends of a log at which reading begins with nothing committed.
+pub(super) const BEGUN_AT_START: &str = "start";
+pub(super) const BEGUN_AT_END: &str = "end";
 /// The value of [`Label::SpentOn`] for a question about the API key.
 pub(super) const KEY: &str = "key";
 
@@ -270,6 +275,7 @@ impl Label {
             | Self::Waits => "cause",
             Self::RepeatKind | Self::Kind | Self::SourceError => "kind",
             Self::From => "from",
+            Self::Begun => "at",
             Self::Traffic => "traffic",
             Self::Found
             | Self::Commit
@@ -334,6 +340,7 @@ impl Label {
             Self::Waits => Waits::labels(),
             Self::Fallback => all(Fallback::ALL, Fallback::as_str),
             Self::LifeCause => all(LifeCause::ALL, LifeCause::as_str),
+            Self::Begun => vec![BEGUN_AT_START, BEGUN_AT_END],
             Self::Ignored => all(Ignored::ALL, Ignored::as_str),
             Self::Commit => {
                 let mut values = vec![ACCEPTED];

@@ -22,8 +22,8 @@ use prometheus::{GaugeVec, Histogram, IntCounter, Registry, TextEncoder};
 
 use self::catalog::Families;
 use self::labels::{
-    ACCEPTED, AdminAction, AdminResult, EMITTED, Fallback, KeyResult, REJECTED, ReceiptResult,
-    RecordingCause, Renewal, SKIPPED, SpanLoss,
+    ACCEPTED, AdminAction, AdminResult, BEGUN_AT_END, BEGUN_AT_START, EMITTED, Fallback, KeyResult,
+    REJECTED, ReceiptResult, RecordingCause, Renewal, SKIPPED, SpanLoss,
 };
 use crate::observe::account::Figures;
 use crate::observe::breaks::Cause;
@@ -252,9 +252,18 @@ impl Metrics {
     /// The reading of a partition did not continue at its position.
     pub fn broke(&self, topic: &Topic, cause: Cause) {
         let topic = topic.as_str();
-        if let Cause::NewLife(cause, _) = cause {
-            let labels = [topic, cause.as_str()];
-            self.families.lives.with_label_values(&labels).inc();
+        let begun = &self.families.begun;
+        match cause {
+            Cause::NewLife(cause, _) => {
+                let labels = [topic, cause.as_str()];
+                self.families.lives.with_label_values(&labels).inc();
+            }
+            Cause::ReadFromStart(_) => begun.with_label_values(&[topic, BEGUN_AT_START]).inc(),
+            Cause::PassedOver(_) => begun.with_label_values(&[topic, BEGUN_AT_END]).inc(),
+            Cause::Vanished(..)
+            | Cause::PositionBelow(_)
+            | Cause::DeletedUnread(_)
+            | Cause::LeftInHand(_) => {}
         }
         let vanished = self.families.vanished.with_label_values(&[topic]);
         vanished.inc_by(cause.vanished());

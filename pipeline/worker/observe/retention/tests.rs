@@ -55,6 +55,7 @@ impl World {
             draining: false,
             restoring: false,
             waits: None,
+            stuck_since: None,
         };
         let snapshot = Snapshot {
             partitions: vec![view],

@@ -57,6 +57,16 @@ pub(in crate::partitions) struct Standing {
     pub(in crate::partitions) reported: Option<Instant>,
 }
 
+// === impl Standing ===
+
+impl Standing {
+    /// Since when it is there, if a stall was reported.
+    pub(in crate::partitions) fn stuck_since(&self) -> Option<Instant> {
+        let (_, since) = self.at?;
+        self.reported.map(|_| since)
+    }
+}
+
 /// What is known of a partition's ownership after a sleep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::partitions) enum Membership {
