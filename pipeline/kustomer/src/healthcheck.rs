@@ -3,6 +3,7 @@
 //! Every valid key may ask about itself, so this distinguishes a wrong key from a missing role, which the other endpoints
 //! do not do reliably (`docs/kustomer-api.md`, sections 1 and 12).
 
+use ingest_model::call::Limits;
 use ingest_model::outcome::HoldCause;
 use serde_json::Value;
 
@@ -18,6 +19,8 @@ pub struct TokenInfo {
     pub name: Option<String>,
     /// Its roles as listed.
     pub roles: Vec<String>,
+    /// What the answer said of the organisation's request limit.
+    pub limits: Limits,
 }
 
 /// Why nothing is known about the key.
@@ -123,6 +126,7 @@ fn token_in(reply: &HttpReply) -> Option<TokenInfo> {
             .filter_map(Value::as_str)
             .map(str::to_owned)
             .collect(),
+        limits: reply.limits,
     })
 }
 
@@ -133,7 +137,8 @@ impl TokenInfo {
     ///
     /// ```
     /// # use ingest_kustomer::{Need, TokenInfo};
-    /// let token = TokenInfo { name: None, roles: vec!["org.tracking".into(), "org.user.customer".into()] };
+    /// # use ingest_model::call::Limits;
+    /// let token = TokenInfo { name: None, limits: Limits::default(), roles: vec!["org.tracking".into(), "org.user.customer".into()] };
     /// assert!(token.allows(Need::Track) && token.allows(Need::CreateCustomers));
     /// assert!(!token.allows(Need::ReadJobs));
     /// ```
@@ -271,6 +276,7 @@ mod tests {
         let known = TokenInfo {
             name: Some("ingest".into()),
             roles: vec!["org.tracking".into()],
+            limits: Limits::default(),
         };
         for body in [
             r#"{"data":{"type":"token","id":"1","attributes":{"name":"ingest","roles":["org.tracking"]}}}"#,
@@ -305,6 +311,7 @@ mod tests {
         let token = |role: &str| TokenInfo {
             name: None,
             roles: vec![role.to_owned()],
+            limits: Limits::default(),
         };
         assert!(token("org.user.kobject.write").allows(Need::UpdateKObjects));
         assert!(token("org.permission.kobject.kobject_order.create").allows(Need::CreateKObjects));

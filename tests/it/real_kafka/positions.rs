@@ -155,3 +155,48 @@ async fn latest_goes_on_at_the_end_and_says_what_it_passed_over() {
     assert!(!told(&setup).contains(&249));
     second.assert_sound().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn offsets_that_expired_are_said_and_counted() {
+    for (decides, at, what, again) in [
+        ("hold", "start", "read_from_start", 300),
+        ("latest", "end", "passed_over", 0),
+    ] {
+        let name = format!("expired-{decides}");
+        let Some(broker) = broker::shared(&name).await else {
+            return;
+        };
+        let setup = one_partition_with(broker, &name, decides).await;
+        // `latest` would pass over what is there before its offset is committed
+        let entry: (i32, i64, &[u8]) = (0, 0, b"");
+        let refused = wire::commit(&setup.broker, &setup.group, &setup.topic, &[entry]).await;
+        assert_eq!(refused, 0);
+        let mut first = delivered(&setup).await;
+        assert_eq!(first.terminate().await.0.code(), Some(0));
+        setup.produce(events(&setup, 300..350)).await;
+        wire::delete_offset(&setup.broker, &setup.group, &setup.topic, 0).await;
+        let mut second = setup.worker().await;
+        let broke = breaks(&second).await;
+        assert_eq!(broke[0]["what"], what, "{broke:?}");
+        assert_eq!(broke[0]["to_offset"], 350, "{broke:?}");
+        wait_for(
+            "events written from now on",
+            || second.tail(),
+            async || {
+                setup.produce(events(&setup, 400..401)).await;
+                told(&setup).contains(&400).then_some(())
+            },
+        )
+        .await;
+        assert_eq!(told(&setup).contains(&300), decides == "hold");
+        let repeated = setup.kustomer.account().repeated.tracking;
+        assert_eq!(repeated, again, "{decides}: read again");
+        let metrics = second.metrics().await;
+        assert_eq!(
+            whole(metrics.sum("partitions_begun_total", &[("at", at)])),
+            1
+        );
+        assert_eq!(whole(metrics.sum("partitions_begun_total", &[])), 1);
+        second.assert_sound().await;
+    }
+}

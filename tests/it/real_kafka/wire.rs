@@ -21,6 +21,7 @@ const DELETE_TOPICS: (i16, i16) = (20, 1);
 const DELETE_RECORDS: (i16, i16) = (21, 0);
 const CREATE_PARTITIONS: (i16, i16) = (37, 0);
 const INCREMENTAL_ALTER_CONFIGS: (i16, i16) = (44, 0);
+const OFFSET_DELETE: (i16, i16) = (47, 0);
 
 /// The coordinator is loading, missing, or elsewhere.
 const NOT_YET: [i16; 3] = [14, 15, 16];
@@ -100,6 +101,20 @@ pub(crate) async fn delete_records(broker: &Broker, topic: &str, partition: i32,
     assert_eq!(answer.i32(), 1);
     let (_, low, error) = (answer.i32(), answer.i64(), answer.i16());
     assert_eq!((error, low), (0, below), "{topic}[{partition}]");
+}
+
+/// Forgets what a group has committed for a partition, as brokers do once a group was away for too long. It must have no members.
+pub(crate) async fn delete_offset(broker: &Broker, group: &str, topic: &str, partition: i32) {
+    let mut body = Body::default();
+    body.text(group).i32(1).text(topic).i32(1).i32(partition);
+    let mut answer = request(broker, OFFSET_DELETE, &body).await;
+    assert_eq!(answer.i16(), 0, "offsets of {group} cannot be deleted");
+    answer.i32();
+    assert_eq!(answer.i32(), 1);
+    answer.text();
+    assert_eq!(answer.i32(), 1);
+    let (_, error) = (answer.i32(), answer.i16());
+    assert_eq!(error, 0, "{topic}[{partition}]");
 }
 
 /// A request about one topic, and the one answer to it.

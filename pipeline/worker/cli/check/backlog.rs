@@ -1,6 +1,7 @@
 //! What `check --online` says of the group's position: how far it is behind, whether its offsets are still in the logs, and whether
 //! records are kept for as long as the backlog takes.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -47,12 +48,16 @@ pub(super) fn findings(
         .iter()
         .map(|one| one.topic.clone())
         .collect();
-    let (kept, unknown) = if client.needs_tokens() {
-        (BTreeMap::new(), WITH_TOKENS)
+    let (kept, unknown): (_, Cow<'_, str>) = if client.needs_tokens() {
+        (BTreeMap::new(), WITH_TOKENS.into())
     } else {
         match runtime.block_on(fetch_retention(client, &topics, TIMEOUT)) {
-            Ok(Some(kept)) => (kept, WITHOUT_RIGHT),
-            Ok(None) | Err(_) => (BTreeMap::new(), WITHOUT_ANSWER),
+            Ok(Some(kept)) => (kept, WITHOUT_RIGHT.into()),
+            Ok(None) => (BTreeMap::new(), WITHOUT_ANSWER.into()),
+            Err(why) => (
+                BTreeMap::new(),
+                format!("mend kafka.properties: {why}").into(),
+            ),
         }
     };
     let mut findings = Vec::new();
@@ -63,7 +68,7 @@ pub(super) fn findings(
                 let age = kept.get(topic).and_then(|kept| kept.age);
                 behind.push((backlog.records, age));
                 findings.extend(of_topic(
-                    (settings, unknown),
+                    (settings, &unknown),
                     topic,
                     &backlog,
                     kept.get(topic),

@@ -6,6 +6,7 @@ mod finding;
 mod mistakes;
 pub(crate) mod needs;
 mod online;
+mod quota;
 mod registry;
 pub mod suppressed;
 mod tracing;

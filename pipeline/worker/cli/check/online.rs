@@ -15,7 +15,7 @@ use ingest_model::trouble::TroubleKind;
 use super::backlog;
 use super::finding::Finding;
 use super::needs::roles;
-use super::{registry, tracing};
+use super::{quota, registry, tracing};
 use crate::app::places;
 use crate::cli::exit::CommandError;
 use crate::cli::provision::needed::{
@@ -73,7 +73,11 @@ async fn kustomer(settings: &Settings, client: ClientSettings) -> Vec<Finding> {
         Err(error) => return vec![refused(settings, error)],
     };
     let name = token.name.as_deref().unwrap_or("without a name");
-    let mut findings = vec![Finding::ok(format!("key: {name}"))];
+    let limit = settings.kustomer.quota;
+    let mut findings = vec![
+        Finding::ok(format!("key: {name}")),
+        quota::headroom((limit.limit(), limit.allowance()), &token.limits),
+    ];
     let roles = roles(settings);
     for need in roles.needed {
         findings.push(role(need, token.allows(need)));

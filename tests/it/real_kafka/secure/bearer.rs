@@ -24,8 +24,8 @@ async fn tokens_are_asked_for_refreshed_and_their_secret_may_change() {
     let Some(world) = World::start("bearer", Options::default()).await else {
         return;
     };
-    let endpoint = TokenEndpoint::start("shop-ingest", "one", 15);
-    world.write("secret", b"one\n");
+    let endpoint = TokenEndpoint::start("shop-ingest", "zz-secret-one", 15);
+    world.write("secret", b"zz-secret-one\n");
     let config = world.config(&world.secure.address("OAUTH"), &bearer(&endpoint));
     let mut shop = Shop::new(6, Clock.unix_ms());
     world.setup.produce(shop.take(&world.setup, round())).await;
@@ -42,8 +42,8 @@ async fn tokens_are_asked_for_refreshed_and_their_secret_may_change() {
         "shared by all clients: {first} and then {later}"
     );
     assert_eq!(refused, 0);
-    endpoint.set_secret("two");
-    world.write("secret", b"two\n");
+    endpoint.set_secret("zz-secret-two");
+    world.write("secret", b"zz-secret-two\n");
     super::renewal::busy_until(&world, &mut shop, &[&worker], super::renewal::RENEWED, 1).await;
     world.setup.wait_until_committed(&[&worker]).await;
     let account = world.setup.kustomer.account();
@@ -63,13 +63,13 @@ async fn a_client_that_gets_no_token_or_one_for_others_is_told_so() {
     let Some(world) = World::start("tokenless", Options::default()).await else {
         return;
     };
-    let endpoint = TokenEndpoint::start("shop-ingest", "right", 60);
+    let endpoint = TokenEndpoint::start("shop-ingest", "zz-secret-right", 60);
     let brokers = world.secure.address("OAUTH");
-    world.write("secret", b"wrong");
+    world.write("secret", b"zz-secret-wrong");
     let said = checked(&world, &brokers, &bearer(&endpoint));
     assert!(said.contains("there is no token (the token endpoint refuses: invalid_client (Client authentication failed))"), "{said}");
     assert!(said.contains("sasl.oauthbearer"), "{said}");
-    world.write("secret", b"right");
+    world.write("secret", b"zz-secret-right");
     endpoint.set_audience("somebody else");
     let said = checked(&world, &brokers, &bearer(&endpoint));
     assert!(

@@ -14,7 +14,7 @@ use super::super::broker::{Broker, TAG, engine, kept};
 use super::certificates::{Authority, Issued};
 
 /// The user of PLAIN, and the password.
-pub(super) const PLAIN_USER: (&str, &str) = ("till", "till-password");
+pub(super) const PLAIN_USER: (&str, &str) = ("till", "zz-secret-till");
 const SECRETS: &str = "/etc/kafka/secrets";
 
 /// The broker that all these tests share.

@@ -29,8 +29,8 @@ async fn whatever_keeps_a_connection_from_coming_about_is_said_with_the_way_out(
         return;
     };
     let secure = world.secure;
-    secure.set_password("mallory", "SCRAM-SHA-512", "right");
-    world.write("password", b"wrong");
+    secure.set_password("mallory", "SCRAM-SHA-512", "zz-secret-right");
+    world.write("password", b"zz-secret-wrong");
     world.write("others.pem", &Authority::new("somebody else").pem());
     let old = secure.authority.issue("worker of old", &[], (-9, -2));
     world.write("old.pem", &old.certificate);

@@ -84,8 +84,10 @@ async fn a_password_that_changes_under_load_costs_nothing() {
         return;
     };
     let (user, mechanism) = ("rota", "SCRAM-SHA-512");
-    world.secure.set_password(user, mechanism, "first");
-    world.write("password", b"first");
+    world
+        .secure
+        .set_password(user, mechanism, "zz-secret-first");
+    world.write("password", b"zz-secret-first");
     let config = world.config(&world.secure.address("SASL"), &scram(user, mechanism));
     let mut shop = Shop::new(12, Clock.unix_ms());
     world.setup.produce(shop.take(&world.setup, round())).await;
@@ -95,8 +97,10 @@ async fn a_password_that_changes_under_load_costs_nothing() {
         worker.wait_until("delivered", 5).await;
     }
     // The brokers know the new one before the workers do, and want it of old connections after eight seconds.
-    world.secure.set_password(user, mechanism, "second");
-    world.write("password", b"second\n");
+    world
+        .secure
+        .set_password(user, mechanism, "zz-secret-second");
+    world.write("password", b"zz-secret-second\n");
     busy_until(&world, &mut shop, &both, RENEWED, 1).await;
     drop(both);
     for worker in &workers {
@@ -151,8 +155,10 @@ async fn a_worker_with_a_wrong_password_waits_quietly_until_it_is_corrected() {
         return;
     };
     let (user, mechanism) = ("late", "SCRAM-SHA-256");
-    world.secure.set_password(user, mechanism, "right");
-    world.write("password", b"wrong");
+    world
+        .secure
+        .set_password(user, mechanism, "zz-secret-right");
+    world.write("password", b"zz-secret-wrong");
     let config = world.config(&world.secure.address("SASL"), &scram(user, mechanism));
     let mut shop = Shop::new(4, Clock.unix_ms());
     world.setup.produce(shop.take(&world.setup, round())).await;
@@ -182,7 +188,7 @@ async fn a_worker_with_a_wrong_password_waits_quietly_until_it_is_corrected() {
         log.join("\n")
     );
     world.setup.say(&format!("{} lines in the log", log.len()));
-    world.write("password", b"right");
+    world.write("password", b"zz-secret-right");
     world.setup.wait_until_committed(&[&worker]).await;
     wait_for(
         "readiness",
