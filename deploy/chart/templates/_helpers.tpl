@@ -16,6 +16,11 @@
 {{- end -}}
 {{- end -}}
 
+{{/* Of the CronJob, whose name may have 52 characters. */}}
+{{- define "ingest.replayName" -}}
+{{- printf "%s-replay" (include "ingest.fullname" . | trunc 45 | trimSuffix "-") -}}
+{{- end -}}
+
 {{- define "ingest.serviceAccountName" -}}
 {{- if .Values.serviceAccount.create -}}
 {{- default (include "ingest.fullname" .) .Values.serviceAccount.name -}}
