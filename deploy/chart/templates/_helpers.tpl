@@ -211,7 +211,7 @@ docs/deploy.md has the measurements behind it.
 {{- define "ingest.kafkaPorts" -}}
 {{- $ports := dict -}}
 {{- range splitList "," .Values.config.kafka.brokers -}}
-{{- $_ := set $ports (regexFind "[0-9]+$" (trim .) | default "9092") true -}}
+{{- $_ := set $ports (regexFind ":[0-9]+$" (trim .) | trimPrefix ":" | default "9092") true -}}
 {{- end -}}
 {{- keys $ports | sortAlpha | join "," -}}
 {{- end -}}
@@ -220,6 +220,17 @@ docs/deploy.md has the measurements behind it.
 {{- define "ingest.urlPort" -}}
 {{- $host := get (urlParse .) "host" -}}
 {{- regexFind "[0-9]+$" (regexFind ":[0-9]+$" $host) | default (ternary "80" "443" (hasPrefix "http:" .)) -}}
+{{- end -}}
+
+{{/* The port of the endpoint that gives tokens for the brokers; nothing without one. Of an address in a secret nobody here knows the port. */}}
+{{- define "ingest.tokenPort" -}}
+{{- $property := "sasl.oauthbearer.token.endpoint.url" -}}
+{{- with get (default dict .Values.config.kafka.properties) $property -}}
+{{- include "ingest.urlPort" . -}}
+{{- end -}}
+{{- range .Values.kafkaSecrets -}}
+{{- if eq .property $property -}}443{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{/* Which series are this release's. */}}
