@@ -255,8 +255,11 @@ docs/deploy.md has the measurements behind it.
 {{- if and .Values.serviceMonitor.enabled .Values.podMonitor.enabled -}}
 {{- fail "serviceMonitor.enabled and podMonitor.enabled are both true: every figure would be counted twice; choose one" -}}
 {{- end -}}
-{{- if and (dig "admin" "read_token" nil .Values.config) (or .Values.serviceMonitor.enabled .Values.podMonitor.enabled) -}}
-{{- fail "config.admin.read_token is set, and the monitors of this chart send no token: scrape by a configuration of your own, or leave it out" -}}
+{{- range $name := list "serviceMonitor" "podMonitor" -}}
+{{- $monitor := get $.Values $name -}}
+{{- if and $monitor.enabled (dig "admin" "read_token" nil $.Values.config) (not $monitor.authorization.existingSecret) -}}
+{{- fail (printf "config.admin.read_token is set, and %s sends no token: name the secret that has it in %s.authorization.existingSecret" $name $name) -}}
+{{- end -}}
 {{- end -}}
 {{- if and .Values.jobs.provision.enabled (not .Values.jobs.provision.existingSecret) -}}
 {{- fail "jobs.provision.existingSecret is missing: the secret with a key that may make klasses and attributes; the worker's own key should not be able to" -}}
