@@ -126,16 +126,23 @@ annotations:
 {{- end -}}
 
 {{/*
-Memory in MiB, computed from the budget: the process itself and what is known of customers and objects; three times the bytes of
-unsettled records, which are kept as they came, as operations and as requests; 5 KiB of bookkeeping for each record; and recorded
-steps, twice.
-docs/deploy.md has the measurements behind it.
+Memory in MiB, computed from the configuration: the process itself and what is known of customers and objects; half as much again as the
+bytes of unsettled records; recorded steps, twice; and what is kept beside the budget: receipts that wait, schemas, spans that no
+collector takes. docs/deploy.md has the measurements behind it.
 */}}
 {{- define "ingest.memory" -}}
 {{- $bytes := include "ingest.mebibytes" (dig "budget" "bytes" "64MiB" .Values.config) | int -}}
-{{- $records := dig "budget" "records" 50000 .Values.config | int -}}
-{{- $recording := include "ingest.recording" . | int -}}
-{{- printf "%dMi" (add 112 (mul 3 $bytes) (div (mul 5 $records) 1024) (mul 2 $recording) | int) -}}
+{{- $sum := add 128 $bytes (div (add $bytes 1) 2) (mul 2 (include "ingest.recording" . | int)) -}}
+{{- if .Values.config.kafka.receipts_topic -}}
+{{- $sum = add $sum 16 -}}
+{{- end -}}
+{{- with .Values.config.schema_registry -}}
+{{- $sum = add $sum (include "ingest.mebibytes" (default "32MiB" .cache_bytes) | int) -}}
+{{- end -}}
+{{- with .Values.config.tracing -}}
+{{- $sum = add $sum (div (mul 75 (default 2048 .queue | int)) 2048) -}}
+{{- end -}}
+{{- printf "%dMi" (int $sum) -}}
 {{- end -}}
 
 {{/* MiB of memory that recorded steps may take. While a recording is written, it is as much again. */}}
