@@ -8,7 +8,7 @@ use ingest_mapping::mapping::node::Node;
 use ingest_model::outcome::HoldCause;
 use serde_json::Value;
 
-use crate::vocabulary::{read, root};
+use crate::vocabulary::{files, read, root};
 
 const RULES: &str = "deploy/chart/files/rules.yaml";
 const TESTS: &str = "deploy/alerts/rules_test.yaml";
@@ -242,4 +242,42 @@ fn the_chart_knows_the_words_of_a_refused_key() {
     let words = format!("fault: key: {}", TokenError::Refused(HoldCause::BadToken));
     let pod = text("deploy/chart/templates/_pod.tpl");
     assert!(pod.contains(&format!("grep -q '^{words}'")), "{words}");
+}
+
+/// The keys of a schema, such as `kafka.topics[].name`.
+fn keys(schema: &Value, path: &str, into: &mut BTreeSet<String>) {
+    for (name, below) in schema["properties"].as_object().into_iter().flatten() {
+        let key = format!("{path}{name}");
+        keys(below, &format!("{key}."), into);
+        keys(&below["items"], &format!("{key}[]."), into);
+        into.insert(key);
+    }
+}
+
+/// The keys that values set, in the same form.
+fn given(values: &Value, path: &str, into: &mut BTreeSet<String>) {
+    for (name, below) in values.as_object().into_iter().flatten() {
+        let key = format!("{path}{name}");
+        given(below, &format!("{key}."), into);
+        for item in below.as_array().into_iter().flatten() {
+            given(item, &format!("{key}[]."), into);
+        }
+        into.insert(key);
+    }
+}
+
+/// `.ci/run` renders the chart with these values, and lets the worker check what comes of them.
+#[test]
+fn every_key_of_the_configuration_is_in_some_values_of_the_chart() {
+    let schema: Value = serde_json::from_str(&text("deploy/chart/values.schema.json")).unwrap();
+    let mut known = BTreeSet::new();
+    keys(&schema["properties"]["config"], "", &mut known);
+    assert!(known.len() > 80, "{} keys", known.len());
+    let mut set = BTreeSet::new();
+    for file in files(&root().join("deploy/chart/ci"), "yaml") {
+        let values = yaml(&file.display().to_string());
+        given(&values["config"], "", &mut set);
+    }
+    let missing: Vec<&String> = known.difference(&set).collect();
+    assert_eq!(missing, Vec::<&String>::new(), "deploy/chart/ci");
 }
