@@ -18,4 +18,4 @@ mod sending;
 mod work;
 
 pub use self::common::retry;
-pub use self::seam::{charge, fact, hold, invariant, port, settled};
+pub use self::seam::{beliefs, charge, fact, hold, invariant, port, settled};

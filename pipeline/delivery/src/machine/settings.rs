@@ -10,6 +10,7 @@ use crate::jobs::JobTiming;
 use crate::memory::journal::StateSettings;
 use crate::objects::ObjectSettings;
 use crate::partitions::PartitionSettings;
+use crate::seam::beliefs::Beliefs;
 use crate::seam::charge::Charge;
 use crate::seam::settled::ReceiptsOf;
 use crate::sending::quota::QuotaSettings;
@@ -69,6 +70,9 @@ pub struct MachineSettings {
     pub directory_capacity: usize,
     /// How many objects of a customer may be created in a minute.
     pub creates_per_customer: u32,
+    /// What was found out beforehand.
+    #[serde(default)]
+    pub beliefs: Beliefs,
     /// How many events are remembered, so that repeats are skipped.
     pub repeat_window: usize,
     /// How a topic keeps what is known, and open jobs, across restarts; with `None` they are kept in memory only.
@@ -139,6 +143,7 @@ impl MachineSettings {
             owners_of: BTreeSet::new(),
             directory_capacity: 200_000,
             creates_per_customer: 120,
+            beliefs: Beliefs::default(),
             repeat_window: 100_000,
             state: None,
             receipts: ReceiptsOf::Nothing,
@@ -162,6 +167,7 @@ impl MachineSettings {
             capacity,
             budget: self.budget.bytes,
             creates_per_customer: self.creates_per_customer,
+            beliefs: self.beliefs,
             minute: self.quota.minute,
         }
     }

@@ -65,6 +65,11 @@ impl Creates {
         }
     }
 
+    /// Begins with what was found out beforehand.
+    pub(super) fn believing(self, counts: Option<bool>) -> Self {
+        Self { counts, ..self }
+    }
+
     /// Other replicas create objects of the same customers: this one has that part of the limit.
     pub(crate) fn share(&mut self, part: f64) {
         self.part = part.clamp(0.0, 1.0);
@@ -290,6 +295,17 @@ mod tests {
         let at = origin + MINUTE / 2;
         creates.limited(at, OperationId(729), &"c1".into());
         assert_eq!(crowd(&mut creates, origin, 730, 100), 100);
+    }
+
+    #[test]
+    fn what_is_believed_of_creates_counts_until_one_is_limited() {
+        let origin = start();
+        let believing = |counts| Creates::new(120, MINUTE).believing(counts);
+        assert!(crowd(&mut believing(Some(true)), origin, 0, 180) > 0);
+        let mut creates = believing(Some(false));
+        assert_eq!(crowd(&mut creates, origin, 0, 500), 0);
+        creates.limited(origin + MINUTE / 2, OperationId(499), &"c1".into());
+        assert_eq!(crowd(&mut creates, origin, 500, 100), 100);
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub(crate) mod sessions;
 pub(crate) mod standing;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::cache::ObjectCache;
@@ -21,8 +22,10 @@ use self::history::Histories;
 use self::quarantine::Quarantine;
 use self::revisions::Revisions;
 use self::sessions::Sessions;
+use crate::seam::beliefs::Beliefs;
 use ingest_model::batch::OperationId;
-use ingest_model::operation::Klass;
+use ingest_model::known::KnownObject;
+use ingest_model::operation::{Klass, KlassKind};
 
 /// Bounds of what is known of objects.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +36,8 @@ pub(crate) struct ObjectSettings {
     pub(crate) budget: u64,
     /// How many objects of a customer the API allows to be created in a minute.
     pub(crate) creates_per_customer: u32,
+    /// What was found out beforehand.
+    pub(crate) beliefs: Beliefs,
     /// The API's minute.
     pub(crate) minute: Duration,
 }
@@ -49,6 +54,8 @@ pub(crate) struct Objects {
     pub(crate) companies: Companies,
     /// Klasses in which the API refused a second object with the same external id.
     duplicates_refused: BTreeSet<Klass>,
+    /// It is believed to do so in all of them.
+    refuses_duplicates: bool,
     /// Items carry references, which the answers of bulk requests repeat.
     with_refs: bool,
     /// This replica owns every partition, so nobody else writes what it writes.
@@ -59,18 +66,23 @@ impl Objects {
     /// Nothing is known yet.
     pub(crate) fn new(settings: ObjectSettings) -> Self {
         let ObjectSettings {
-            capacity, budget, ..
+            capacity,
+            budget,
+            beliefs,
+            ..
         } = settings;
         Self {
             cache: ObjectCache::new(capacity),
             histories: Histories::default(),
-            revisions: Revisions::default(),
+            revisions: Revisions::believing(beliefs),
             quarantine: Quarantine::default(),
             sessions: Sessions::within(budget),
-            creates: Creates::new(settings.creates_per_customer, settings.minute),
+            creates: Creates::new(settings.creates_per_customer, settings.minute)
+                .believing(beliefs.counts_creates),
             companies: Companies::new(settings.minute),
             duplicates_refused: BTreeSet::new(),
-            with_refs: true,
+            refuses_duplicates: beliefs.refuses_duplicates,
+            with_refs: !beliefs.refuses_references,
             alone: false,
         }
     }
@@ -105,9 +117,19 @@ impl Objects {
         self.duplicates_refused.insert(klass.clone());
     }
 
-    /// Whether the API is known to refuse a second object with the same external id.
+    /// Whether the API is known, or believed, to refuse a second object with the same external id.
     pub(crate) fn refuses_duplicates(&self, klass: &Klass) -> bool {
-        self.duplicates_refused.contains(klass)
+        let believed = self.refuses_duplicates && klass.kind() == KlassKind::Objects;
+        believed || self.duplicates_refused.contains(klass)
+    }
+
+    /// An object was found by its external id. Another one than that which is known was made by somebody else after that one had
+    /// gone, or beside it: to believe that this cannot be would be careless.
+    pub(crate) fn note_found(&mut self, before: Option<&KnownObject>, id: &Arc<str>) {
+        let known = before
+            .filter(|one| !one.gone)
+            .and_then(|one| one.id.as_ref());
+        self.refuses_duplicates &= known.is_none_or(|known| known == id);
     }
 
     /// Whether items of bulk requests carry references.

@@ -11,6 +11,8 @@ use std::time::Instant;
 use ingest_model::known::Revision;
 use ingest_model::operation::{Klass, KlassKind};
 
+use crate::seam::beliefs::Beliefs;
+
 /// From this many updates of a klass on, the share of conflicts is judged.
 const ENOUGH: u64 = 100;
 /// More conflicts than one in this many updates turn the lock off. An organisation that counts differently refuses every second
@@ -31,6 +33,8 @@ pub(crate) struct Revisions {
     /// Looks that may teach where the organisation starts: when each is given up.
     learning: Vec<Instant>,
     klasses: BTreeMap<Klass, Conflicts>,
+    /// What is believed of klasses of custom objects until an answer shows it.
+    believed: Option<bool>,
 }
 
 /// What the lock is worth for a klass.
@@ -62,6 +66,17 @@ fn is_unlocked(klass: &Klass) -> bool {
 }
 
 impl Revisions {
+    /// Begins with what was found out beforehand.
+    pub(super) fn believing(beliefs: Beliefs) -> Self {
+        Self {
+            start: beliefs
+                .first_revision
+                .filter(|first| (0..=1).contains(first)),
+            believed: beliefs.minds_revisions,
+            ..Self::default()
+        }
+    }
+
     /// The revision that an update names; `None` leaves the lock out. Where counting has proved wrong, only a revision that was
     /// `just_read` is named.
     pub(crate) fn lock(&self, klass: &Klass, revision: Revision, just_read: bool) -> Option<i64> {
@@ -84,13 +99,15 @@ impl Revisions {
         if self.never_shown || is_unlocked(klass) {
             return Trust::Useless;
         }
-        match self.klasses.get(klass) {
-            Some(klass) if klass.off => Trust::Useless,
-            Some(klass) => match klass.honoured {
-                Some(true) => Trust::Honoured,
-                Some(false) => Trust::Useless,
-                None => Trust::Unknown,
-            },
+        let seen = self.klasses.get(klass);
+        if seen.is_some_and(|seen| seen.off) {
+            return Trust::Useless;
+        }
+        let is_object = klass.kind() == KlassKind::Objects;
+        let believed = self.believed.filter(|_| is_object);
+        match seen.and_then(|seen| seen.honoured).or(believed) {
+            Some(true) => Trust::Honoured,
+            Some(false) => Trust::Useless,
             None => Trust::Unknown,
         }
     }
@@ -232,6 +249,31 @@ mod tests {
             Some(8)
         );
         assert_eq!(revisions.lock(&order(), Revision::Unknown, false), None);
+    }
+
+    #[test]
+    fn what_is_believed_counts_until_answers_show_otherwise() {
+        let believing = |first_revision, minds_revisions| {
+            Revisions::believing(Beliefs {
+                first_revision,
+                minds_revisions,
+                ..Beliefs::default()
+            })
+        };
+        let twice = Revision::SinceCreate(2);
+        let mut revisions = believing(Some(1), Some(true));
+        assert_eq!(revisions.lock(&order(), twice, false), Some(3));
+        assert_eq!(revisions.trust(&order()), Trust::Honoured);
+        assert_eq!(revisions.trust(&Klass::customer()), Trust::Unknown);
+        revisions.learn_first(0);
+        assert_eq!(revisions.lock(&order(), twice, false), Some(2));
+        revisions.tested(&order(), Some(false));
+        assert_eq!(revisions.trust(&order()), Trust::Useless);
+        let mut revisions = believing(Some(7), Some(false));
+        assert!(revisions.needs_look(&order(), twice), "nobody counts so");
+        assert_eq!(revisions.trust(&order()), Trust::Useless);
+        revisions.tested(&order(), Some(true));
+        assert_eq!(revisions.trust(&order()), Trust::Honoured);
     }
 
     #[test]

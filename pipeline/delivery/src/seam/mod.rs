@@ -1,5 +1,6 @@
 //! The machine's interface: what goes into it, what it asks for, and what it reports.
 
+pub mod beliefs;
 pub mod charge;
 pub mod fact;
 pub mod hold;

@@ -16,6 +16,7 @@ mod driver;
 mod make;
 
 mod batches;
+mod beliefs;
 mod commits;
 mod customers;
 mod deletions;

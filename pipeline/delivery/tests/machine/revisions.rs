@@ -17,7 +17,13 @@ const REV: i64 = 5;
 
 /// Records of one object reach any partition, and another replica owns some of the partitions.
 fn in_company() -> Driver {
+    believing(None)
+}
+
+/// The same, where revisions are believed to be minded or not.
+fn believing(minds_revisions: Option<bool>) -> Driver {
     let mut unkeyed: MachineSettings = settings();
+    unkeyed.beliefs.minds_revisions = minds_revisions;
     for topic in unkeyed.topics.values_mut() {
         topic.keyed = false;
     }
@@ -179,6 +185,27 @@ fn an_update_in_doubt_waits_where_nobody_knows_that_revisions_are_minded() {
     assert_eq!(driver.sent.len(), sent, "{:?}", driver.sent);
     driver.run_to_rest();
     assert_eq!(driver.settled(), [Settlement::Delivered; 2]);
+}
+
+#[test]
+fn what_is_believed_of_revisions_is_not_tested() {
+    // Minded: no old revision is named on purpose. An update in doubt is sent again at once.
+    let mut driver = believing(Some(true));
+    let mut lost = true;
+    driver.answer(standing(move |_| {
+        let first = std::mem::take(&mut lost);
+        if first { Outcome::Ambiguous } else { stored() }
+    }));
+    driver.record(0, update(0));
+    driver.run(10);
+    assert_eq!(named(&driver), [Some(REV); 2]);
+    // Not minded: each is read first, and nobody is told that something was found out.
+    let mut driver = believing(Some(false));
+    driver.answer(standing(|_| stored()));
+    driver.record(0, update(0));
+    driver.run_to_rest();
+    assert_eq!(named(&driver).len(), 1);
+    assert!(!ignored(&driver));
 }
 
 /// Objects are created here and updated once each; every look finds an object with that id and revision. Returns how many

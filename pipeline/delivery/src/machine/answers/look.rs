@@ -84,6 +84,7 @@ impl Machine {
         let hash = self.objects.histories.of(id).object_hash();
         let before = self.objects.cache.get(hash).cloned();
         let looked = self.objects.histories.looked(id);
+        self.objects.note_found(before.as_ref(), &found.id);
         self.learn_counting(&object, before.as_ref(), &found, looked.conflicted);
         if let Some(customer) = &found.customer {
             self.note_shown_owner(id, customer);
