@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use ingest_delivery::beliefs::Beliefs;
 use ingest_delivery::charge::Charge;
 use ingest_delivery::machine::{MachineSettings, StateSettings, TopicSettings};
 use ingest_delivery::settled::ReceiptsOf;
@@ -25,6 +26,7 @@ use crate::admin::{AdminServer, AdminState};
 use crate::clock::{Clock, TimeScale};
 use crate::config::Settings;
 use crate::config::registry::RegistryError;
+use crate::config::settings::profile::Profile;
 use crate::config::settings::{AdminSettings, KeyedBy};
 use crate::lifecycle::key::{KeyStatus, KeyWatch};
 use crate::lifecycle::suppressed::SuppressedWatch;
@@ -91,7 +93,9 @@ pub fn run(settings: &Settings, options: &Options) -> anyhow::Result<Exit> {
         let spawner = supervisor.spawner();
         let signals = Signals::install().context("cannot listen to signals")?;
         let (command_in, commands) = mpsc::channel(COMMANDS);
-        let (report_in, reports) = watch::channel(StatusReport::new(places(settings)));
+        let mut report = StatusReport::new(places(settings));
+        report.profile = settings.kustomer.profile.as_ref().map(Profile::status);
+        let (report_in, reports) = watch::channel(report);
         let state = AdminState {
             status: reports,
             metrics: metrics.clone(),
@@ -384,6 +388,8 @@ pub fn delivery(settings: &Settings, scale: TimeScale) -> anyhow::Result<Machine
     };
     machine.max_in_flight = settings.kustomer.max_concurrency;
     machine.creates_per_customer = settings.kustomer.creates_per_customer;
+    let profile = settings.kustomer.profile.as_ref();
+    machine.beliefs = profile.map_or_else(Beliefs::default, |one| one.answers.beliefs());
     machine.patience.max_delay = scale.shorten(settings.delivery.max_delay);
     // The client itself releases a revoked partition at the deadline: the machine has to be done before.
     machine.drain_timeout = settings.kafka.drain_timeout * 3 / 4;

@@ -12,6 +12,7 @@ use serde::Serialize;
 pub use super::account::AccountStatus;
 pub use super::holds::{HoldStatus, LastError, PauseStatus};
 pub use super::registry::RegistryView;
+use crate::config::settings::profile::ProfileStatus;
 use crate::lifecycle::key::KeyStatus;
 use crate::lifecycle::suppressed::SuppressedStatus;
 use crate::observe::advice::Places;
@@ -52,6 +53,8 @@ pub struct StatusReport {
     pub key: KeyStatus,
     /// The list of people of whom nothing is sent; `null` without one.
     pub suppressed: Option<SuppressedStatus>,
+    /// What was found out beforehand of what the API leaves open; `null` without a profile.
+    pub profile: Option<ProfileStatus>,
     /// What keeps the Kafka side from working.
     pub kafka: KafkaStatus,
     /// Partitions whose records do not come although nothing keeps them back: `/live` fails for them.

@@ -41,6 +41,15 @@ pub fn load(file: &Path) -> Result<Settings, Faults> {
     examine_file(file).settings
 }
 
+/// Reads and checks a profile, which `probe` wrote.
+///
+/// # Errors
+///
+/// All faults of the file, sorted by place.
+pub fn read_profile(file: &Path) -> Result<settings::profile::Profile, Faults> {
+    checks::profile::read(file)
+}
+
 fn read(file: &Path) -> Result<String, Fault> {
     std::fs::read_to_string(file).map_err(|error| {
         if error.kind() == std::io::ErrorKind::InvalidData {

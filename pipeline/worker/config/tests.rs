@@ -406,7 +406,7 @@ mod schema {
             .replace("kafka: { ", &format!("kafka: {{ topics: [ {unknown} ], "))
             .replace(
                 "kustomer: { ",
-                &format!("kustomer: {{ reserve_at: [ {unknown} ], "),
+                &format!("kustomer: {{ profile: {unknown}, reserve_at: [ {unknown} ], "),
             )
             .replace(
                 "schema_registry: { ",

@@ -7,6 +7,7 @@ mod mistakes;
 pub(crate) mod needs;
 mod online;
 mod quota;
+mod profile;
 mod registry;
 pub mod suppressed;
 mod tracing;
@@ -157,6 +158,7 @@ fn offline(settings: &Settings) -> Vec<Finding> {
         ));
     }
     findings.extend(settings.suppressed.as_ref().and_then(suppressed::finding));
+    findings.extend(profile::warnings(settings, Clock.unix_ms()));
     findings.extend(registry::warnings(settings));
     findings.extend(tracing::warnings(settings));
     let missing: Vec<Finding> = missing_files(settings).collect();
@@ -349,6 +351,7 @@ fn summary(settings: &Settings) -> Vec<String> {
         quota.reserve(),
     ));
     lines.extend(reserve_at(settings));
+    lines.extend(settings.kustomer.profile.as_ref().map(profile::summary));
     let pauses = settings.pauses.windows().iter();
     lines.extend(pauses.map(|window| format!("pause {window}")));
     lines

@@ -9,6 +9,7 @@ mod kafka;
 mod mappings;
 mod pauses;
 mod privacy;
+pub(super) mod profile;
 mod reserve;
 mod topics;
 mod tracing;
@@ -106,6 +107,7 @@ impl Checker<'_> {
             defaults::CREATES_PER_CUSTOMER,
             1..=1_000_000,
         );
+        let profile = self.named_profile(&raw.profile, base_url.as_ref());
         Some(KustomerSettings {
             base_url: base_url?,
             token: token?,
@@ -114,6 +116,7 @@ impl Checker<'_> {
             request_timeout: request_timeout?,
             max_concurrency: usize::try_from(max_concurrency?).ok()?,
             creates_per_customer: u32::try_from(creates?).ok()?,
+            profile: profile?,
         })
     }
 

@@ -18,6 +18,7 @@ impl Reader<'_> {
                 "request_timeout",
                 "max_concurrency",
                 "creates_per_customer",
+                "profile",
             ],
         );
         let token = section.value("token");
@@ -32,6 +33,7 @@ impl Reader<'_> {
             request_timeout: self.leaf(&section, "request_timeout"),
             max_concurrency: self.leaf(&section, "max_concurrency"),
             creates_per_customer: self.leaf(&section, "creates_per_customer"),
+            profile: self.profile_place(&section),
             place: section.place,
         }
     }

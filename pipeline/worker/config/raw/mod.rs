@@ -7,6 +7,7 @@ mod admin;
 mod encodings;
 mod kustomer;
 mod pauses;
+mod profile;
 mod reader;
 mod tracing;
 
@@ -14,6 +15,7 @@ use std::fmt;
 
 use ingest_mapping::mapping::node::{Content, Node, Place as NodePlace};
 
+pub(crate) use self::profile::{RawAnswer, RawJob, RawProfile, RawProfilePlace, read_profile};
 pub(crate) use self::reader::{read, tree};
 use super::fault::Spot;
 
@@ -217,6 +219,7 @@ pub(crate) struct RawKustomer {
     pub(crate) request_timeout: Leaf,
     pub(crate) max_concurrency: Leaf,
     pub(crate) creates_per_customer: Leaf,
+    pub(crate) profile: RawProfilePlace,
 }
 
 /// `kustomer.reserve_at[]`.

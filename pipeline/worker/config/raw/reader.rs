@@ -29,7 +29,7 @@ pub(crate) fn tree(text: &str) -> Result<Node, YamlFault> {
 
 /// Reads the tree of `file` and reports every fault of shape.
 pub(crate) fn read(file: &Path, tree: &Node, faults: &mut Faults) -> RawConfig {
-    let mut reader = Reader { file, faults };
+    let mut reader = Reader::new(file, faults);
     let root = reader.root(
         tree,
         &[
@@ -131,6 +131,12 @@ impl<'t> Section<'t> {
 }
 
 // === impl Reader ===
+
+impl<'f> Reader<'f> {
+    pub(super) fn new(file: &'f Path, faults: &'f mut Faults) -> Self {
+        Self { file, faults }
+    }
+}
 
 impl Reader<'_> {
     fn kafka(&mut self, root: &Section<'_>) -> RawKafka {
@@ -342,7 +348,7 @@ impl Reader<'_> {
         }
     }
 
-    fn root<'t>(&mut self, tree: &'t Node, known: &[&str]) -> Section<'t> {
+    pub(super) fn root<'t>(&mut self, tree: &'t Node, known: &[&str]) -> Section<'t> {
         if tree.content == Content::Null {
             let place = Place {
                 spot: tree.place.into(),

@@ -18,6 +18,7 @@ use ingest_registry::AskedOnce;
 
 mod files;
 mod kafka;
+pub mod profile;
 mod property;
 pub mod suppressed;
 mod tracing;
@@ -25,6 +26,7 @@ pub(in crate::config) mod units;
 
 pub use self::files::{FileError, KafkaFiles, LOCATIONS};
 pub use self::kafka::ClientSettingsError;
+use self::profile::Profile;
 pub use self::property::PropertyValue;
 use self::suppressed::SuppressedFile;
 pub use self::tracing::{TracingError, TracingPlace};
@@ -183,6 +185,8 @@ pub struct KustomerSettings {
     pub max_concurrency: usize,
     /// How many objects of one customer the API allows to be created in a minute.
     pub creates_per_customer: u32,
+    /// What was found out beforehand of what the API leaves open.
+    pub profile: Option<Profile>,
 }
 
 /// The organisation's request limit, and the part of it that all replicas together may use.
