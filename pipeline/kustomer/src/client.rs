@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use ingest_model::call::{Call, Reply};
 use ingest_model::outcome::RetryCause;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use reqwest::redirect;
 
 use crate::classify::{HttpReply, NoAnswer, ReplyBody, classify, not_done, trouble_of, unanswered};
@@ -24,6 +24,15 @@ use crate::settings::{BaseUrl, ClientSettings};
 /// Less than the idle time after which common load balancers close a connection, so that a request rarely meets a closed
 /// one.
 const IDLE_CONNECTION: Duration = Duration::from_secs(45);
+
+/// The headers that say something about the limit, or help to read those that do.
+const LIMIT_HEADERS: [&str; 5] = [
+    "x-ratelimit-limit",
+    "x-ratelimit-remaining",
+    "x-ratelimit-reset",
+    "retry-after",
+    "date",
+];
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -159,11 +168,40 @@ impl Client {
         self.exchange_with(&self.key.get(), request).await
     }
 
+    /// The same, and the headers about the limit as they came, by name: for people who want to know what they look like.
+    ///
+    /// # Errors
+    /// [`NoAnswer`], if no answer came.
+    pub async fn exchange_telling(
+        &self,
+        request: HttpRequest,
+    ) -> Result<(HttpReply, Vec<(String, String)>), NoAnswer> {
+        let mut told = Vec::new();
+        let see = |headers: &HeaderMap| {
+            let named = LIMIT_HEADERS.iter().filter_map(|name| {
+                let value = headers.get(*name)?.to_str().ok()?;
+                Some(((*name).to_owned(), value.to_owned()))
+            });
+            told.extend(named);
+        };
+        let reply = self.exchange_seeing(&self.key.get(), request, see).await?;
+        Ok((reply, told))
+    }
+
     /// The same, with a key that need not be the one in use.
     pub(crate) async fn exchange_with(
         &self,
         key: &ApiKey,
         request: HttpRequest,
+    ) -> Result<HttpReply, NoAnswer> {
+        self.exchange_seeing(key, request, |_| {}).await
+    }
+
+    async fn exchange_seeing(
+        &self,
+        key: &ApiKey,
+        request: HttpRequest,
+        see: impl FnOnce(&HeaderMap),
     ) -> Result<HttpReply, NoAnswer> {
         let method = match request.method {
             Method::Get => reqwest::Method::GET,
@@ -183,6 +221,7 @@ impl Client {
         let sent = outgoing.send().await;
         let mut answer = sent.map_err(|error| failure::of(&error, &self.base_url))?;
         let headers = answer.headers();
+        see(headers);
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let limits = limits::read(text);
         let location = text(LOCATION.as_str()).map(str::to_owned);

@@ -59,6 +59,8 @@ pub enum Need {
     CreateCustomers,
     /// Updating customers.
     UpdateCustomers,
+    /// Deleting customers.
+    DeleteCustomers,
     /// Reading companies by external id.
     ReadCompanies,
     /// Creating companies.
@@ -92,6 +94,15 @@ impl Client {
     /// [`TokenError`], classified by what has to be done about it.
     pub async fn token_info(&self) -> Result<TokenInfo, TokenError> {
         read(&self.exchange(token::current()).await?)
+    }
+
+    /// The same, and what the answer said about the limit.
+    ///
+    /// # Errors
+    /// As [`Client::token_info`].
+    pub async fn token_info_telling(&self) -> Result<(TokenInfo, Limits), TokenError> {
+        let reply = self.exchange(token::current()).await?;
+        Ok((read(&reply)?, reply.limits))
     }
 
     /// Asks the API about a key that need not be the one in use: one request.
@@ -186,6 +197,7 @@ impl Need {
         Self::SearchCustomers,
         Self::CreateCustomers,
         Self::UpdateCustomers,
+        Self::DeleteCustomers,
         Self::ReadCompanies,
         Self::CreateCompanies,
         Self::UpdateCompanies,
@@ -215,6 +227,9 @@ impl Need {
             Self::SearchCustomers => &["org.permission.search.create", "org.user.search.read"],
             Self::CreateCustomers => &["org.permission.customer.create", "org.user.customer.write"],
             Self::UpdateCustomers => &["org.permission.customer.update", "org.user.customer.write"],
+            Self::DeleteCustomers => {
+                &["org.permission.customer.delete", "org.user.customer.delete"]
+            }
             Self::ReadCompanies => &["org.permission.company.read", "org.user.company.read"],
             Self::CreateCompanies => &["org.permission.company.create", "org.user.company.write"],
             Self::UpdateCompanies => &["org.permission.company.update", "org.user.company.write"],

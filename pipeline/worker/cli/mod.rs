@@ -39,6 +39,7 @@ use self::mappings::test::{self, TestArgs};
 use self::output::Output;
 use self::output::manual::{self, CompletionsArgs, ManArgs};
 use self::provision::ProvisionArgs;
+use self::provision::probe::{self, ProbeArgs};
 use self::records::receipts::{self, ReceiptsArgs};
 use self::run::control::frontier::{self, FrontierArgs};
 use self::run::control::pauses::{self, PauseArgs, ResumeArgs};
@@ -85,6 +86,8 @@ pub enum Command {
     Diff(DiffArgs),
     /// Make the klasses and attributes in Kustomer that the mappings write.
     Provision(ProvisionArgs),
+    /// Ask a sandbox what the documentation of the API leaves open, and write the answers into a file.
+    Probe(ProbeArgs),
     /// Show what holds back the frontier of a partition of a running worker.
     Frontier(FrontierArgs),
     /// See what a running worker waits for, and end a hold.
@@ -163,6 +166,7 @@ fn execute(command: Command) -> Result<CommandExit, CommandError> {
         | Command::Test(_)
         | Command::Diff(_)
         | Command::Provision(_)
+        | Command::Probe(_)
         | Command::Frontier(_)
         | Command::Holds(_)
         | Command::Pause(_)
@@ -193,6 +197,7 @@ fn print(command: &Command, out: &mut Output<'_>) -> Result<CommandExit, Command
         Command::Test(args) => test::run(args, out),
         Command::Diff(args) => diff::run(args, out),
         Command::Provision(args) => provision::run(args, out),
+        Command::Probe(args) => probe::run(args, out),
         Command::Frontier(args) => frontier::run(args, out),
         Command::Holds(args) => control::holds(args, out),
         Command::Pause(args) => pauses::pause(args, out),

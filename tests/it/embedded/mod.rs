@@ -12,6 +12,7 @@ mod guard;
 mod keys;
 mod letters;
 mod pauses;
+mod probe;
 pub(crate) mod process;
 mod receipts;
 mod recording;

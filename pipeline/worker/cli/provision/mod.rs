@@ -7,6 +7,7 @@ mod args;
 pub(in crate::cli) mod needed;
 pub(in crate::cli) mod organisation;
 mod plan;
+pub mod probe;
 mod step;
 #[cfg(test)]
 mod tests;

@@ -35,20 +35,23 @@ kustomer:
 ";
 
 /// A simulated organisation with these switches, and a configuration for it.
-struct World {
-    runtime: tokio::runtime::Runtime,
-    server: Server,
-    dir: tempfile::TempDir,
+pub(super) struct World {
+    pub(super) runtime: tokio::runtime::Runtime,
+    pub(super) server: Server,
+    pub(super) dir: tempfile::TempDir,
 }
 
 impl World {
     fn new(switches: &[(&str, &str)]) -> Self {
+        Self::of(Config::default(), switches)
+    }
+
+    pub(super) fn of(mut config: Config, switches: &[(&str, &str)]) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()
             .unwrap();
-        let mut config = Config::default();
         for (name, value) in switches {
             config.switches.set(name, value).unwrap();
         }
@@ -93,7 +96,7 @@ impl World {
     }
 
     /// A request of somebody else.
-    fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
+    pub(super) fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
         let url = format!("{}{path}", self.server.url());
         let client = reqwest::Client::builder().no_proxy();
         let client = client.timeout(Duration::from_secs(10)).build().unwrap();
