@@ -59,6 +59,12 @@ const RAW: [(&str, Diagnosis); 16] = [
     ("alert unsupported certificate", Diagnosis::OwnCertificate),
 ];
 
+/// What the client says when an exchange of SASL got no answer. It gives that the code of a refusal, too.
+const UNANSWERED: [&str; 2] = [
+    "mechanism handshake failed: Local: ",
+    "SaslAuthenticateRequest failed: Local: ",
+];
+
 /// How the verdict on a certificate begins, see `client/certificate.rs`.
 const VERDICTS: [(&str, Diagnosis); 4] = [
     ("expired on ", Diagnosis::Expired),
@@ -87,6 +93,9 @@ impl Diagnosis {
     /// What these words mean; `None` if they are about the network, or nothing that is known.
     #[must_use]
     pub fn of(words: &str) -> Option<Self> {
+        if unanswered(words) {
+            return None;
+        }
         if words.contains("certificate verify failed")
             && let Some(verdict) = verdict(words)
         {
@@ -218,6 +227,11 @@ pub fn plain(words: &str) -> Cow<'_, str> {
         Some(address) => format!("{address}: {sentence}{more}"),
         None => format!("{sentence}{more}"),
     })
+}
+
+/// Whether an exchange of SASL got no answer: that is about the network, whatever its code.
+pub(crate) fn unanswered(words: &str) -> bool {
+    UNANSWERED.iter().any(|part| words.contains(part))
 }
 
 /// The address of the broker whose certificate was not accepted, if that is what the words say.
@@ -356,6 +370,8 @@ mod tests {
             "ssl://k:1/1: Disconnected (after 51234ms in state UP)",
             "k:1/1: Disconnected: connection closed by peer (after 51234ms in state UP)",
             "k:1/bootstrap: Failed to resolve 'k:1': Name or service not known (after 2ms in state CONNECT)",
+            "sasl_ssl://k:1/1: SASL SCRAM-SHA-512 mechanism handshake failed: Local: Timed out: broker's supported mechanisms:  (after 10004ms in state AUTH_HANDSHAKE)",
+            "sasl_ssl://k:1/1: SASL authentication error: SaslAuthenticateRequest failed: Local: Broker transport failure (after 12ms in state AUTH_REQ)",
         ] {
             assert_eq!(Diagnosis::of(words), None, "{words}");
             assert_eq!(plain(words), words);

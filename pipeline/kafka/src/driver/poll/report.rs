@@ -114,6 +114,7 @@ impl Driver {
         } else {
             let kind = match Diagnosis::of(&detail) {
                 Some(_) => SourceErrorKind::Authentication,
+                None if diagnosis::unanswered(&detail) => SourceErrorKind::Connection,
                 None => convert::source_error(code),
             };
             self.report(kind, diagnosis::plain(&detail).into_owned());
