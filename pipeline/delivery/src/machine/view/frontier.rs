@@ -345,7 +345,7 @@ mod tests {
 
     /// A machine with one event, which waits for a permit because the quota is one request a minute.
     fn waiting(now: Instant) -> Machine {
-        let mut settings = MachineSettings::new(4, 1.0, 0, 1.0).unwrap();
+        let mut settings = MachineSettings::new(1, 1.0, 0, 1.0).unwrap();
         let topic = TopicSettings {
             weight: 1.0,
             keyed: false,
@@ -354,12 +354,14 @@ mod tests {
         let mut machine = Machine::new(settings, now);
         let topology = vec![(Topic::new("shop.events"), 4)];
         machine.step(now, Input::Topology(topology));
-        let assigned = Input::Assigned {
-            partition: partition(),
-            epoch: Epoch(1),
-            committed: None,
-        };
-        machine.step(now, assigned);
+        for number in 0..=PARTITION {
+            let assigned = Input::Assigned {
+                partition: TopicPartition::new("shop.events", number),
+                epoch: Epoch(1),
+                committed: None,
+            };
+            machine.step(now, assigned);
+        }
         for offset in 0..2_i64 {
             let keys = vec![CustomerKey::ExternalId(Arc::from(format!("c{offset}")))];
             let customer = CustomerRef::new(keys, MissingCustomer::Create).unwrap();

@@ -373,7 +373,8 @@ impl Quota {
 
     fn rebuild(&mut self, now: Instant) {
         let allowance = self.part_of_target(self.weight);
-        self.pace.set_allowance(now, allowance);
+        let alone = self.weight >= 1.0 - ALONE;
+        self.pace.set_allowance(now, allowance, alone);
     }
 }
 

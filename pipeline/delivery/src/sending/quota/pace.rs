@@ -1,4 +1,4 @@
-//! Permits over time: an even pace, the pace that the window allows, and a log that no minute exceeds the allowance.
+//! Permits over time: an even pace, the pace that the window allows, and a log that no minute exceeds what was earned in it.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
@@ -11,10 +11,13 @@ use governor::{Quota as Rate, RateLimiter};
 
 /// The permits of this replica.
 ///
-/// As long as nothing is known of the window, the pace is even: GCRA with a burst of 1 % of the allowance, and the rest over the
-/// minute, together never more than the allowance. What is sent whatever is left of the limit (reads) may always use the even
-/// pace. Once the window is known, everything else follows it: slower, because others need what is left, or faster, because they
-/// left something. Then the log alone keeps the minute within the allowance.
+/// As long as nothing is known of the window, the pace is even: GCRA, the allowance over the minute, of which 1 % may be saved up.
+/// What is sent whatever is left of the limit (reads) may always use the even pace. Once the window is known, everything else
+/// follows it: slower, because others need what is left, or faster, because they left something.
+///
+/// The log alone keeps the minute within what was earned in it: each allowance for as long as it counted. So replicas whose
+/// allowances never add up to more than the target do not send more than it in any minute either, although what one had a
+/// moment ago is another's now.
 #[derive(Debug)]
 pub(super) struct Pace {
     minute: Duration,
@@ -32,8 +35,10 @@ pub(super) struct Pace {
     given: u64,
     /// Permits of the last minute.
     issued: VecDeque<Instant>,
-    /// Earlier allowances, and until when each counts.
-    earlier: VecDeque<(u32, Instant)>,
+    /// The allowances of the last minute, and since when each counted; the last one is the present one.
+    earned: VecDeque<(Instant, u32)>,
+    /// Permits that a replica that begins alone need not earn: in its first minute.
+    first: u32,
 }
 
 type Limiter =
@@ -66,7 +71,8 @@ impl Pace {
             credit: 0.0,
             given: 0,
             issued: VecDeque::new(),
-            earlier: VecDeque::new(),
+            earned: VecDeque::new(),
+            first: 0,
         }
     }
 
@@ -74,28 +80,36 @@ impl Pace {
         self.allowance
     }
 
-    /// Another allowance. It grants no burst, unless nothing was sent in the last minute.
-    pub(super) fn set_allowance(&mut self, now: Instant, allowance: u32) {
+    /// Another allowance. It grants no burst, unless nothing was sent in the last minute. Who begins `alone` need not earn the
+    /// first one.
+    pub(super) fn set_allowance(&mut self, now: Instant, allowance: u32, alone: bool) {
         if self.allowance == allowance {
             return;
         }
         self.pass(now);
-        let counts_until = now + self.minute;
-        self.earlier.push_back((self.allowance, counts_until));
+        self.forget(now);
+        let begun = |(since, _): &(Instant, u32)| now.saturating_duration_since(*since);
+        let begins = self.earned.front().map(begun).unwrap_or_default() < self.minute / 60;
+        self.earned.retain(|(since, _)| *since < now);
+        self.earned.push_back((now, allowance));
         self.allowance = allowance;
         let fresh = self.issued.is_empty();
-        // What was earned towards the next permit is not lost.
-        let burst = self.burst();
-        if !fresh {
-            self.credit = (self.credit + self.even_full.tokens).min(1.0);
+        if begins && fresh {
+            self.first = if alone { self.burst_permits() } else { 0 };
         }
+        // What was saved up is not lost: the log sees to it that it is not used on top of the new allowance.
+        let burst = self.burst();
+        let saved = (self.credit + self.even_full.tokens).min(burst.max(1.0));
+        let saved = if fresh { burst } else { saved };
+        let permits = (saved + 1.0 - WHOLE).floor().min(burst);
+        self.credit = (saved - permits).max(0.0);
+        self.even_full.tokens = permits;
         self.window_full.tokens = if fresh {
             burst
         } else {
-            self.window_full.tokens.min(1.0)
+            self.window_full.tokens.min(burst)
         };
-        self.even_full.tokens = if fresh { burst } else { 0.0 };
-        self.even = self.limiter(fresh);
+        self.even = self.limiter(permits);
     }
 
     /// The window allows this many permits a second, or is not known; this replica has that part of what the group has.
@@ -149,27 +163,77 @@ impl Pace {
 
     /// Until when another permit would be too many for some minute, if it would.
     ///
-    /// An earlier allowance counts for a minute after it was changed, but not for the minutes that begin after that: so what
-    /// was given since each change has to fit into the largest allowance since then.
+    /// For the minute that ends now, that is what was earned in it. For those that begin with a change of the allowance, it is
+    /// what was earned since then, and what the present allowance earns until they end: what was earned before and not used
+    /// is not theirs.
     fn minute_is_full(&self, now: Instant) -> Option<Instant> {
-        let mut most = self.allowance;
+        let minute = self.minute.as_secs_f64();
+        let present = f64::from(self.allowance) / minute;
         let mut until: Option<Instant> = None;
-        let mut fits = |first: usize, most: u32| {
-            let given = self.issued.len().saturating_sub(first);
-            let over = given.checked_sub(usize::try_from(most).unwrap_or(usize::MAX));
-            if let Some(over) = over {
-                let oldest = self.issued.get(first + over);
-                let leaves = oldest.map_or(now, |at| *at) + self.minute;
-                until = Some(until.map_or(leaves, |known| known.max(leaves)));
+        for (since, earned) in self.earned_since(now) {
+            let to_come = (since + self.minute).saturating_duration_since(now);
+            if to_come.is_zero() {
+                break;
             }
-        };
-        for (allowance, counts_until) in self.earlier.iter().rev() {
-            let since = |at: &Instant| *at + self.minute <= *counts_until;
-            fits(self.issued.partition_point(since), most);
-            most = most.max(*allowance);
+            let most = earned + present * to_come.as_secs_f64();
+            let first = self.issued.partition_point(|at| *at <= since);
+            let given = self.issued.len().saturating_sub(first);
+            let Some(over) = given.checked_sub(whole(most)) else {
+                continue;
+            };
+            let oldest = self.issued.get(first + over);
+            let leaves = oldest.map_or(now, |at| *at) + self.minute;
+            until = Some(until.map_or(leaves, |known| known.max(leaves)));
         }
-        fits(0, most);
+        let lacks = 1.0 - self.room(now);
+        if lacks > 1.0 - WHOLE && until.is_none() {
+            // Either enough is earned, or the oldest permit is a minute old.
+            let earns = Duration::try_from_secs_f64(lacks / present.max(1e-6));
+            let earned = now + earns.map_or(self.minute, |time| time.min(self.minute));
+            let oldest = self.issued.front().map(|at| *at + self.minute);
+            let next = oldest.map_or(earned, |leaves| leaves.min(earned));
+            until = Some(next.max(now + Duration::from_micros(1)));
+        }
         until
+    }
+
+    /// The permits of the last minute that were earned and not given.
+    fn room(&self, now: Instant) -> f64 {
+        let (mut earned, mut since) = (0.0, now);
+        for (at, all) in self.earned_since(now) {
+            (earned, since) = (all, at);
+        }
+        if now.saturating_duration_since(since) < self.minute {
+            earned += f64::from(self.first);
+        }
+        let earned = earned.min(f64::from(self.most()));
+        earned - f64::from(self.given_since(now, self.minute))
+    }
+
+    /// The largest allowance of the last minute.
+    fn most(&self) -> u32 {
+        let allowances = self.earned.iter().map(|(_, allowance)| *allowance);
+        allowances.max().unwrap_or(0)
+    }
+
+    /// What was earned since each change of the allowance within the last minute, and within all of it; the latest change first.
+    fn earned_since(&self, now: Instant) -> impl Iterator<Item = (Instant, f64)> {
+        let minute = self.minute;
+        let (mut upto, mut earned) = (Duration::ZERO, 0.0);
+        self.earned
+            .iter()
+            .rev()
+            .map_while(move |(since, allowance)| {
+                if upto >= minute {
+                    return None;
+                }
+                let age = now.saturating_duration_since(*since).min(minute);
+                let time = age.saturating_sub(upto).as_secs_f64();
+                earned += f64::from(*allowance) * time / minute.as_secs_f64();
+                upto = age;
+                let since = now.checked_sub(age).unwrap_or(*since);
+                Some((since, earned))
+            })
     }
 
     /// Takes a permit at the even pace, or says when there is one.
@@ -203,21 +267,20 @@ impl Pace {
     pub(super) fn available(&self, now: Instant, always: bool) -> f64 {
         let burst = self.burst();
         let even = self.even_full.tokens_at(now, self.even_rate(), burst);
-        match self.learnt {
+        let saved = match self.learnt {
             None => even,
             Some(rate) => {
                 let learnt = self.window_full.tokens_at(now, rate, burst);
                 if always { learnt.max(even) } else { learnt }
             }
-        }
+        };
+        saved.min(self.room(now)).max(0.0)
     }
 
     /// Audit of I6: the permits of the last minute do not exceed the largest allowance of that minute.
     pub(super) fn within_allowance(&mut self, now: Instant) -> bool {
         self.forget(now);
-        let earlier = self.earlier.iter().map(|(allowance, _)| *allowance);
-        let most = earlier.max().unwrap_or(0).max(self.allowance);
-        self.issued.len() <= usize::try_from(most).unwrap_or(usize::MAX)
+        self.issued.len() <= usize::try_from(self.most()).unwrap_or(usize::MAX)
     }
 
     fn forget(&mut self, now: Instant) {
@@ -226,10 +289,10 @@ impl Pace {
         {
             self.issued.pop_front();
         }
-        while let Some((_, until)) = self.earlier.front()
-            && *until <= now
+        while let Some((next, _)) = self.earned.get(1)
+            && now.saturating_duration_since(*next) >= self.minute
         {
-            self.earlier.pop_front();
+            self.earned.pop_front();
         }
     }
 
@@ -246,24 +309,28 @@ impl Pace {
 
     /// How many permits can be saved up.
     pub(super) fn burst(&self) -> f64 {
-        f64::from((self.allowance / 100).max(1).min(self.allowance))
+        f64::from(self.burst_permits())
+    }
+
+    fn burst_permits(&self) -> u32 {
+        (self.allowance / 100).max(1).min(self.allowance)
     }
 
     /// Permits a second at the even pace.
     fn even_rate(&self) -> f64 {
-        (f64::from(self.allowance) - self.burst()) / self.minute.as_secs_f64()
+        f64::from(self.allowance) / self.minute.as_secs_f64()
     }
 
-    fn limiter(&self, with_burst: bool) -> Option<Limiter> {
-        let burst = NonZeroU32::new((self.allowance / 100).max(1).min(self.allowance))?;
-        let period = match self.allowance - burst.get() {
-            0 => self.minute + self.minute / 100,
-            paced => self.minute / paced,
-        };
-        let rate = Rate::with_period(period)?.allow_burst(burst);
+    /// One with so many permits of the burst.
+    fn limiter(&self, permits: f64) -> Option<Limiter> {
+        let burst = NonZeroU32::new(self.burst_permits())?;
+        let rate = Rate::with_period(self.minute / self.allowance)?.allow_burst(burst);
         let limiter = RateLimiter::direct_with_clock(rate, self.clock.clone());
-        if !with_burst {
-            drop(limiter.check_n(burst));
+        let used = usize::try_from(burst.get())
+            .ok()?
+            .checked_sub(whole(permits))?;
+        if let Some(used) = u32::try_from(used).ok().and_then(NonZeroU32::new) {
+            drop(limiter.check_n(used));
         }
         Some(limiter)
     }
@@ -279,6 +346,15 @@ impl Pace {
         self.window_full
             .pass(now, self.learnt.unwrap_or(even), burst);
     }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "not negative, and as large as an allowance at most"
+)]
+fn whole(permits: f64) -> usize {
+    (permits + 1.0 - WHOLE).max(0.0).floor() as usize
 }
 
 impl Bucket {

@@ -54,15 +54,21 @@ fn a_minute_spends_what_is_allowed_and_no_more() {
     assert_eq!(quota.allowance(), 800);
     let spent = spend(&mut quota, now, Duration::from_secs(60));
     assert!((790..=800).contains(&spent), "{spent}");
-    let second = spend(
-        &mut quota,
-        now + Duration::from_secs(60),
-        Duration::from_secs(60),
-    );
-    assert!(
-        (776..=800).contains(&second),
-        "97 % of the window: {second}"
-    );
+    let minute = Duration::from_secs(60);
+    let second = spend(&mut quota, now + minute, minute);
+    assert!((799..=800).contains(&second), "{second}");
+}
+
+#[test]
+fn who_joins_others_has_no_burst_that_they_may_have_used() {
+    let now = start();
+    let mut quota = Quota::new(settings(1000, 0.8, 0));
+    quota.set_weight(now, 0.5);
+    assert!(quota.take(now, Class::Track).is_err());
+    let second = Duration::from_secs(1);
+    let spent = spend(&mut quota, now, second);
+    assert!((5..=6).contains(&spent), "{spent} of 400 in a second");
+    assert_eq!(owner(1000, 0.8, 0, now).take(now, Class::Track), Ok(()));
 }
 
 #[test]
@@ -322,6 +328,36 @@ proptest! {
             let recent = issued.iter().filter(within).count();
             prop_assert!(recent <= cap, "{recent} of {cap}");
             prop_assert!(quota.within_allowance(now));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn two_that_share_the_target_anew_again_and_again_never_send_more_than_it_in_a_minute(
+        limit in 10_u32..2000,
+        shares in prop::collection::vec((0_u64..40_000, 0.0_f64..1.0), 1..20),
+    ) {
+        let mut now = start();
+        let mut quotas = [(); 2].map(|()| Quota::new(settings(limit, 0.8, 0)));
+        let target = usize::try_from(quotas[0].fleet_target()).unwrap();
+        let mut issued: Vec<Instant> = Vec::new();
+        for (millis, share) in shares {
+            quotas[0].set_weight(now, share);
+            quotas[1].set_weight(now, 1.0 - share);
+            let end = now + Duration::from_millis(millis);
+            while now < end {
+                for quota in &mut quotas {
+                    while quota.take(now, Class::Track).is_ok() {
+                        issued.push(now);
+                    }
+                }
+                let recent = issued.partition_point(|at| now.duration_since(*at) >= Duration::from_secs(60));
+                let recent = issued.len() - recent;
+                prop_assert!(recent <= target, "{recent} of {target}");
+                now += Duration::from_millis(25);
+            }
         }
     }
 }
