@@ -70,7 +70,7 @@ fn marks_of_call(call: &Call) -> Vec<String> {
     }
 }
 
-fn object_mark(body: &Body) -> Option<String> {
+pub(super) fn object_mark(body: &Body) -> Option<String> {
     let body = body.parse();
     let version = text_of(body.get("custom")?, "ingestVersionStr")?;
     Some(format!("{}@{version}", text(&body, "externalId")?))

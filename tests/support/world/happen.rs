@@ -61,6 +61,7 @@ impl World {
         match effect {
             Effect::Send { request, call } => {
                 self.watch_sent(&call);
+                self.count_sent();
                 self.note_carried(&call);
                 let event = Event::Answer {
                     replica,
@@ -241,6 +242,7 @@ impl World {
             } => {
                 let (reply, after) = self.ask(&call);
                 self.watch_answered(request);
+                self.count_answer(&call, &reply);
                 self.later(
                     after,
                     Event::Reply {

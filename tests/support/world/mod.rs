@@ -3,6 +3,7 @@
 //! Shared by the tests and the benches.
 
 mod carried;
+mod counted;
 mod digest;
 mod fetch;
 mod group;
@@ -163,6 +164,8 @@ pub(crate) struct World {
     pub(crate) trace: Option<Vec<Traced>>,
     /// Watches what is sent once less than the reserve is left, if that is wanted.
     pub(crate) watch: Option<watch::Watch>,
+    /// Counts requests, if that is wanted.
+    pub(crate) counted: Option<counted::Counted>,
     /// When each record was first carried by a request, by its mark; kept if it is wanted.
     pub(crate) carried: Option<BTreeMap<String, Duration>>,
     /// Of everything that went into the machines and came out; kept if it is wanted.
@@ -232,6 +235,7 @@ impl World {
             moving: BTreeMap::new(),
             trace: None,
             watch: None,
+            counted: None,
             carried: None,
             digest: None,
             wire: None,

@@ -2,7 +2,8 @@
 //!
 //! Form: `kr1.<process>.<server's time>.<demand>.<spent>` and for each lease `.<borrower>-<percent>-<end>`, closed by `|`.
 //! Times are milliseconds since 1970 by the server's clock, in base 36; the demand is in thousandths of the fleet's target. A
-//! text that does not begin like this carries no rider.
+//! lease of nothing to the process itself says that it uses no lease that ends by then. A text that does not begin like this
+//! carries no rider.
 
 use std::fmt::Write as _;
 
@@ -97,6 +98,24 @@ impl Rider {
         }
         text.push(END);
         text
+    }
+
+    /// No lease to this process is used that ends by then. Where there is no room for it, others wait for those ends.
+    pub(crate) fn give_back(&mut self, until_ms: i64) {
+        if self.leases.len() < LEASES {
+            self.leases.push(Lease {
+                borrower: self.process,
+                percent: 0,
+                until_ms,
+            });
+        }
+    }
+
+    /// By when the leases end that this process does not use any more.
+    pub(crate) fn given_back_ms(&self) -> Option<i64> {
+        let of_nothing = |one: &&Lease| one.borrower == self.process && one.percent == 0;
+        let given_back = self.leases.iter().filter(of_nothing);
+        given_back.map(|one| one.until_ms).max()
     }
 
     fn read(text: &str) -> Option<Self> {
@@ -202,6 +221,30 @@ mod tests {
             prop_assert!(rider.is_none() || text.starts_with(HEAD));
             prop_assert!(text.ends_with(rest));
         }
+    }
+
+    #[test]
+    fn what_is_given_back_is_a_lease_of_nothing_to_the_process_itself() {
+        let lease = Lease {
+            borrower: ProcessId::new(8),
+            percent: 20,
+            until_ms: 9_000,
+        };
+        let mut rider = Rider {
+            process: ProcessId::new(7),
+            at_ms: 1_000,
+            demand: 0,
+            spent: 0,
+            leases: vec![lease],
+        };
+        assert_eq!(rider.given_back_ms(), None);
+        rider.give_back(5_000);
+        let read = split(&rider.text()).0.expect("a rider");
+        assert_eq!(read.given_back_ms(), Some(5_000));
+        // A full rider keeps its leases.
+        rider.leases = vec![lease; LEASES];
+        rider.give_back(5_000);
+        assert_eq!(split(&rider.text()).0, Some(rider));
     }
 
     #[test]

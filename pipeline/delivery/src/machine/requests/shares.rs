@@ -68,6 +68,9 @@ impl Machine {
             spent: quota.spends_a_minute(self.turn.now),
             queued,
             sent: quota.given(),
+            reads: self.jobs.len(),
+            lanes: self.work.lanes(),
+            answer_takes: self.sending.usual_time(),
             target: target / self.settings.quota.minute.as_secs_f64(),
         }
     }

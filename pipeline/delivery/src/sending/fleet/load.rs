@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// In this time, what waits is to be sent.
-const HORIZON: Duration = Duration::from_secs(20);
+pub(super) const HORIZON: Duration = Duration::from_secs(10);
 /// Over this time, arrivals are measured.
 const MEMORY: Duration = Duration::from_secs(5);
 /// A replica asks for this many times what arrives.
@@ -19,6 +19,12 @@ pub(crate) struct Load {
     pub(crate) queued: f64,
     /// Its requests since it started.
     pub(crate) sent: u64,
+    /// Open jobs, each of which takes a read.
+    pub(crate) reads: usize,
+    /// Customers and objects of which something is to be sent, or under way: of each, one request at a time.
+    pub(crate) lanes: usize,
+    /// How long an answer takes, in seconds; 0 if that is not known.
+    pub(crate) answer_takes: f64,
     /// How many requests a second the fleet may send.
     pub(crate) target: f64,
 }
@@ -49,7 +55,9 @@ impl Demand {
             }
         });
         self.wanted.push_back((now, wanted));
-        let needed = load.queued / HORIZON.as_secs_f64() + HEADROOM * arrivals;
+        let waiting = (load.queued + few(load.reads)) / HORIZON.as_secs_f64();
+        let waiting = waiting.min(HEADROOM * load.carried());
+        let needed = waiting + HEADROOM * arrivals;
         self.part = (needed / load.target.max(f64::MIN_POSITIVE)).clamp(0.0, 1.0);
     }
 
@@ -65,6 +73,21 @@ impl Demand {
     }
 }
 
+impl Load {
+    /// How many requests a second its customers and objects can carry one after the other.
+    fn carried(&self) -> f64 {
+        if self.answer_takes > 0.0 {
+            few(self.lanes) / self.answer_takes
+        } else {
+            f64::INFINITY
+        }
+    }
+}
+
+fn few(count: usize) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,6 +98,9 @@ mod tests {
             spent: 0,
             queued,
             sent,
+            reads: 0,
+            lanes: 1_000,
+            answer_takes: 0.1,
             target: 10.0,
         }
     }
@@ -94,8 +120,27 @@ mod tests {
                 assert!((demand.part() - 0.44).abs() < 0.01, "{}", demand.part());
             }
         }
-        // Four a second and a tenth more, and nineteen waiting ones within twenty seconds.
-        assert!((demand.part() - 0.535).abs() < 0.01, "{}", demand.part());
+        // Four a second and a tenth more, and nineteen waiting ones within ten seconds.
+        assert!((demand.part() - 0.63).abs() < 0.01, "{}", demand.part());
+    }
+
+    #[test]
+    fn a_single_customer_needs_no_more_than_its_events_can_use_one_after_the_other() {
+        let (now, mut demand) = (start(), Demand::default());
+        let one = Load {
+            lanes: 1,
+            answer_takes: 0.25,
+            ..load(0, 1_000.0)
+        };
+        demand.note(now, &one);
+        assert!((demand.part() - 0.44).abs() < 0.01, "{}", demand.part());
+        let of_jobs = Load {
+            reads: 30,
+            ..load(0, 0.0)
+        };
+        let mut demand = Demand::default();
+        demand.note(now, &of_jobs);
+        assert!((demand.part() - 0.3).abs() < 0.01, "{}", demand.part());
     }
 
     #[test]
@@ -107,7 +152,7 @@ mod tests {
                 origin + Duration::from_secs(second.into()),
                 &load(u64::from(second) * 50, left),
             );
-            let expected = (left / 20.0 / 10.0).min(1.0);
+            let expected = (left / 10.0 / 10.0).min(1.0);
             assert!((demand.part() - expected).abs() < 1e-9, "{second}");
         }
         demand.forget();

@@ -10,9 +10,13 @@
 //!   of that clock; the owner takes back when the whole length of the lease has passed by its own.
 //! * Every later commit of the partition carries the leases that have not ended, so the next owner finds them where it finds the
 //!   offset, and keeps to them as if they were its own.
+//! * A borrower that needs no more gives back: from then on it uses no lease that ends by the time of the last one it had, and
+//!   its riders say so (`seam/rider.rs`). An owner that reads this counts those leases as ended.
 
+mod cap;
 mod clock;
 mod fair;
+mod leases;
 mod load;
 
 use std::collections::BTreeMap;
@@ -20,18 +24,16 @@ use std::time::{Duration, Instant};
 
 use ingest_model::record::TopicPartition;
 
+pub use self::cap::Cap;
 use self::clock::ServerClock;
 use self::fair::share_out;
+use self::leases::{Ends, Granted, LEASE, RENEW, grant_to, hundredths, percents};
 use self::load::Demand;
 pub(crate) use self::load::Load;
 use crate::seam::port::{Committed, Metadata};
-use crate::seam::rider::{self, Holding, Lease, ProcessId, Rider, Standing};
+use crate::seam::rider::{self, Holding, ProcessId, Rider, Standing};
 use jiff::Timestamp;
 
-/// How long a lease lasts, by this process's clock.
-const LEASE: Duration = Duration::from_secs(30);
-/// It is granted anew when less than this is left of it.
-const RENEW: Duration = Duration::from_secs(20);
 /// How often the group is looked at while this replica could use more; else as often as riders are read.
 const TICK: Duration = Duration::from_millis(500);
 /// The same while this replica lends, or only others could use more.
@@ -39,18 +41,22 @@ const TICK_OF_LENDERS: Duration = Duration::from_millis(250);
 /// How often the riders of others are read, and how often while this replica could use more.
 const READ: Duration = Duration::from_secs(3);
 const READ_IN_NEED: Duration = Duration::from_millis(500);
+/// The same while this replica lends: what borrowers give back can be lent to others.
+const READ_OF_LENDERS: Duration = Duration::from_secs(1);
 /// A read that was not answered is given up after this time.
 const READ_LOST: Duration = Duration::from_secs(30);
-/// A rider older than this says nothing about its process.
+/// A rider older than this says nothing about what its process sends.
 const SILENT: Duration = Duration::from_secs(30);
+/// One older than this says nothing about what its process needs: whoever needs something says so more often.
+const NEEDLESS: Duration = Duration::from_secs(15);
+/// A replica that has needed nothing beyond its guarantee for so long gives back what it borrowed.
+const ENOUGH: Duration = Duration::from_secs(2);
 /// A replica that could use more says so at least this often.
 const SAY: Duration = Duration::from_secs(10);
 /// The part of its guarantee that a replica never lends.
 const KEEP: f64 = 0.01;
 /// The part of the fleet's target by which a demand has to change before it is said anew.
 const CHANGE: f64 = 0.1;
-/// Hundredths of a partition's guarantee by which a lease has to grow before it is granted anew.
-const STEP: u8 = 2;
 
 /// What this replica knows of its group.
 #[derive(Debug)]
@@ -65,17 +71,13 @@ pub(crate) struct Fleet {
     /// The demand that was said last, and when.
     said: Option<(f64, Instant)>,
     in_need: bool,
+    /// Since when it could not use more than its guarantee.
+    enough_since: Option<Instant>,
+    /// No lease to it is used that ends by then, by the server's clock.
+    given_back_ms: i64,
     spent: u32,
     next_tick: Option<Instant>,
     next_read: Option<Instant>,
-}
-
-/// A lease on the guarantee of an owned partition.
-#[derive(Debug, Clone, Copy)]
-struct Granted {
-    lease: Lease,
-    /// Until then it counts.
-    counts_until: Instant,
 }
 
 /// A replica that could use more than its guarantee; all as parts of the fleet's target.
@@ -96,25 +98,6 @@ pub(crate) struct Plan {
     pub(crate) say: bool,
 }
 
-/// What one replica may use.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Cap {
-    /// The part of the fleet's target that goes with its partitions.
-    pub guaranteed: f64,
-    /// What of it is lent to others.
-    pub lent: f64,
-    /// What others lend to it.
-    pub borrowed: f64,
-}
-
-impl Cap {
-    /// The part of the fleet's target that the replica may use.
-    #[must_use]
-    pub fn part(&self) -> f64 {
-        (self.guaranteed - self.lent + self.borrowed).clamp(0.0, 1.0)
-    }
-}
-
 impl Fleet {
     /// A process with a random number, and a server whose clock runs so many times faster.
     pub(crate) fn new(random: u64, time_scale: f64) -> Self {
@@ -126,6 +109,8 @@ impl Fleet {
             heard: BTreeMap::new(),
             said: None,
             in_need: false,
+            enough_since: None,
+            given_back_ms: i64::MIN,
             spent: 0,
             next_tick: None,
             next_read: None,
@@ -159,7 +144,8 @@ impl Fleet {
         let rider = committed.and_then(|committed| rider::found(&committed.metadata));
         let heard = self.heard.remove(partition);
         let leases = rider.or(heard).map(|rider| rider.leases);
-        let granted = leases.into_iter().flatten().map(|lease| Granted {
+        let leases = leases.into_iter().flatten();
+        let granted = leases.filter(|one| one.percent > 0).map(|lease| Granted {
             lease,
             counts_until: now + LEASE,
         });
@@ -185,6 +171,7 @@ impl Fleet {
             match rider::found(&metadata) {
                 Some(rider) if rider.process != self.me => {
                     self.clock.told(now, rider.at_ms);
+                    self.take_back(&rider);
                     self.heard.insert(partition, rider);
                 }
                 Some(_) | None => {
@@ -192,8 +179,50 @@ impl Fleet {
                 }
             }
         }
-        self.next_read = Some(now + if self.in_need { READ_IN_NEED } else { READ });
+        let pause = match (self.in_need, self.lends_any()) {
+            (true, _) => READ_IN_NEED,
+            (false, true) => READ_OF_LENDERS,
+            (false, false) => READ,
+        };
+        self.next_read = Some(now + pause);
         self.next_tick = Some(now);
+    }
+
+    /// Leases that their borrower gave back have ended.
+    fn take_back(&mut self, rider: &Rider) {
+        let Some(given_back_ms) = rider.given_back_ms() else {
+            return;
+        };
+        for granted in self.granted.values_mut() {
+            granted.retain(|one| {
+                one.lease.borrower != rider.process || one.lease.until_ms > given_back_ms
+            });
+        }
+    }
+
+    fn lends_any(&self) -> bool {
+        self.granted.values().any(|leases| !leases.is_empty())
+    }
+
+    /// Gives back what it borrowed if it has needed none of it for a while. `true` if there was something.
+    fn give_back(&mut self, now: Instant) -> bool {
+        if self.in_need {
+            self.enough_since = None;
+            return false;
+        }
+        let since = *self.enough_since.get_or_insert(now);
+        if now < since + ENOUGH {
+            return false;
+        }
+        let me = self.me;
+        let leases = self.heard.values().flat_map(|rider| &rider.leases);
+        let mine = leases.filter(|one| one.borrower == me && one.percent > 0);
+        let last = mine.map(|one| one.until_ms).max();
+        let Some(last) = last.filter(|last| *last > self.given_back_ms) else {
+            return false;
+        };
+        self.given_back_ms = last;
+        self.clock.most_ms(now).is_none_or(|latest| last > latest)
     }
 
     /// When the group is to be looked at next.
@@ -241,7 +270,9 @@ impl Fleet {
         self.spent = load.spent;
         self.demand.note(now, load);
         self.in_need = self.demand.part() > guaranteed(holdings);
-        self.next_tick = Some(now + if self.in_need { TICK } else { READ });
+        let gave_back = self.give_back(now);
+        let settled = self.enough_since.is_some_and(|at| now >= at + ENOUGH);
+        self.next_tick = Some(now + if settled { READ } else { TICK });
         let mut plan = Plan::default();
         if self.next_read.is_none_or(|at| at <= now) {
             plan.read = true;
@@ -251,11 +282,10 @@ impl Fleet {
             return plan;
         };
         let granted = self.grant(now, from_ms, holdings);
-        let lends = self.granted.values().any(|leases| !leases.is_empty());
-        if !self.in_need && (lends || !self.wants(now, holdings).is_empty()) {
+        if !self.in_need && (self.lends_any() || !self.wants(now, holdings).is_empty()) {
             self.next_tick = Some(now + TICK_OF_LENDERS);
         }
-        plan.say = granted || self.has_news(now);
+        plan.say = granted || gave_back || self.has_news(now);
         if plan.say {
             self.said = Some((self.demand.part(), now));
         }
@@ -265,7 +295,8 @@ impl Fleet {
     /// How many requests a minute the other replicas send, by what they said last, and how many replicas said so.
     pub(crate) fn siblings(&self, now: Instant) -> (u32, u32) {
         let mut latest: BTreeMap<ProcessId, &Rider> = BTreeMap::new();
-        for rider in self.heard.values().filter(|one| self.is_fresh(now, one)) {
+        let heard = self.heard.values();
+        for rider in heard.filter(|one| self.is_fresh(now, one, SILENT)) {
             let known = latest.entry(rider.process).or_insert(rider);
             if rider.at_ms > known.at_ms {
                 *known = rider;
@@ -288,13 +319,18 @@ impl Fleet {
     pub(crate) fn rider(&self, now: Instant, partition: &TopicPartition) -> Option<Rider> {
         let granted = self.granted.get(partition)?;
         let counting = granted.iter().filter(|one| one.counts_until > now);
-        Some(Rider {
+        let at_ms = self.clock.least_ms(now)?;
+        let mut rider = Rider {
             process: self.me,
-            at_ms: self.clock.least_ms(now)?,
+            at_ms,
             demand: thousandths(self.demand.part()),
             spent: self.spent,
             leases: counting.map(|one| one.lease).collect(),
-        })
+        };
+        if self.given_back_ms > at_ms {
+            rider.give_back(self.given_back_ms);
+        }
+        Some(rider)
     }
 
     /// Grants leases to those who could use more. `true` if there are new ones.
@@ -313,7 +349,7 @@ impl Fleet {
         let mine = guaranteed / (1.0 - of_needy).max(guaranteed);
         let wanted = wants.iter().map(|one| {
             let usual = one.missing * mine;
-            match self.lends(now, holdings, one.process) {
+            match self.lends(now, from_ms, holdings, one.process) {
                 (lent, _) if lent <= 0.0 => usual,
                 (lent, true) => lent.max(usual),
                 (lent, false) => {
@@ -325,7 +361,10 @@ impl Fleet {
         });
         let wanted: Vec<f64> = wanted.collect();
         let shares = share_out(spare.min(pool), &wanted);
-        let until_ms = from_ms.saturating_add(self.clock.server_ms(LEASE));
+        let ends = Ends {
+            until_ms: from_ms.saturating_add(self.clock.server_ms(LEASE)),
+            renew_ms: from_ms.saturating_add(self.clock.server_ms(RENEW)),
+        };
         let mut any = false;
         for holding in lendable {
             let Some(granted) = self.granted.get_mut(&holding.partition) else {
@@ -333,7 +372,7 @@ impl Fleet {
             };
             for (want, share) in wants.iter().zip(&shares) {
                 let percent = hundredths(share / pool);
-                any |= grant_to(granted, now, want.process, percent, until_ms);
+                any |= grant_to(granted, now, want.process, percent, ends);
             }
         }
         any
@@ -348,7 +387,7 @@ impl Fleet {
             let Some(rider) = self.heard.get(&holding.partition) else {
                 continue;
             };
-            if self.is_fresh(now, rider) {
+            if self.is_fresh(now, rider, NEEDLESS) {
                 let (at, demand, guaranteed) = known.entry(rider.process).or_default();
                 if rider.at_ms >= *at {
                     (*at, *demand) = (rider.at_ms, rider.demand);
@@ -380,13 +419,20 @@ impl Fleet {
     }
 
     /// The part of the fleet's target that this replica lends to one process, and whether that goes on for a while.
-    fn lends(&self, now: Instant, holdings: &[Holding], borrower: ProcessId) -> (f64, bool) {
+    fn lends(
+        &self,
+        now: Instant,
+        from_ms: i64,
+        holdings: &[Holding],
+        borrower: ProcessId,
+    ) -> (f64, bool) {
+        let renew_ms = from_ms.saturating_add(self.clock.server_ms(RENEW));
         let (mut lent, mut lasts) = (0.0, false);
         for holding in holdings {
             let granted = self.granted.get(&holding.partition).into_iter().flatten();
             let counting = granted.filter(|one| one.counts_until > now);
             let to = counting.filter(|one| one.lease.borrower == borrower);
-            lasts |= to.clone().any(|one| one.counts_until >= now + RENEW);
+            lasts |= to.clone().any(|one| one.lease.until_ms >= renew_ms);
             let percent = percents(to.map(|one| one.lease));
             lent += holding.guarantee * f64::from(percent) / 100.0;
         }
@@ -408,12 +454,13 @@ impl Fleet {
         };
         let heard = self.heard.get(partition);
         let leases = heard.into_iter().flat_map(|rider| &rider.leases);
-        let mine = leases.filter(|one| one.borrower == self.me && one.until_ms > latest);
+        let ends_after = latest.max(self.given_back_ms);
+        let mine = leases.filter(|one| one.borrower == self.me && one.until_ms > ends_after);
         f64::from(percents(mine.copied())) / 100.0
     }
 
-    fn is_fresh(&self, now: Instant, rider: &Rider) -> bool {
-        let silent = self.clock.server_ms(SILENT);
+    fn is_fresh(&self, now: Instant, rider: &Rider, silent: Duration) -> bool {
+        let silent = self.clock.server_ms(silent);
         let oldest = self.clock.least_ms(now);
         oldest.is_some_and(|now_ms| rider.at_ms.saturating_add(silent) > now_ms)
     }
@@ -431,58 +478,6 @@ fn guaranteed(holdings: &[Holding]) -> f64 {
         .iter()
         .filter(|one| one.standing != Standing::Other);
     mine.map(|one| one.guarantee).sum()
-}
-
-/// Grants a lease unless one that is as good has long enough to run. `true` if it is new.
-fn grant_to(
-    granted: &mut Vec<Granted>,
-    now: Instant,
-    borrower: ProcessId,
-    percent: u8,
-    until_ms: i64,
-) -> bool {
-    let is_to = |one: &&Granted| one.lease.borrower == borrower;
-    let others = granted.iter().filter(|one| !is_to(one));
-    let free = 100_u8.saturating_sub(percents(others.map(|one| one.lease)));
-    let percent = percent.min(free);
-    let lasts = |one: &Granted| {
-        one.counts_until >= now + RENEW && one.lease.percent.saturating_add(STEP) > percent
-    };
-    if percent == 0 || granted.len() >= rider::LEASES || granted.iter().filter(is_to).any(lasts) {
-        return false;
-    }
-    granted.retain(|one| one.lease.borrower != borrower || one.lease.percent > percent);
-    granted.push(Granted {
-        lease: Lease {
-            borrower,
-            percent,
-            until_ms,
-        },
-        counts_until: now + LEASE,
-    });
-    true
-}
-
-/// What leases come to, in hundredths: of those to the same borrower, the largest counts.
-fn percents(leases: impl Iterator<Item = Lease>) -> u8 {
-    let mut by_borrower: BTreeMap<ProcessId, u8> = BTreeMap::new();
-    for lease in leases {
-        let most = by_borrower.entry(lease.borrower).or_default();
-        *most = lease.percent.max(*most);
-    }
-    let sum = by_borrower
-        .values()
-        .fold(0_u8, |sum, percent| sum.saturating_add(*percent));
-    sum.min(100)
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "clamped to the range of the type before the cast"
-)]
-fn hundredths(part: f64) -> u8 {
-    (part * 100.0).clamp(0.0, 100.0).floor() as u8
 }
 
 #[expect(

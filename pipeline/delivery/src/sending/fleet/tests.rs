@@ -105,8 +105,11 @@ impl Group {
         };
         let load = Load {
             spent: 10,
-            queued: 20.0 * needs,
+            queued: load::HORIZON.as_secs_f64() * needs,
             sent: 0,
+            reads: 0,
+            lanes: 1,
+            answer_takes: 0.0,
             target: 1.0,
         };
         let plan = fleet.look(now, &holdings, &load);
@@ -224,6 +227,36 @@ fn who_needs_its_part_again_has_it_when_the_leases_have_ended() {
     }
     assert!(group.cap(1).part() > 0.4, "{:?}", group.cap(1));
     assert!(group.cap(0).part() > 0.4, "{:?}", group.cap(0));
+}
+
+#[test]
+fn what_a_borrower_gives_back_is_lent_to_others_at_once() {
+    let mut group = four();
+    for _ in 0..60 {
+        group.second_with(&[1.0, 1.0, 0.0, 0.0]);
+    }
+    let (one, other) = (group.cap(0), group.cap(1));
+    assert!(
+        one.borrowed > 0.2 && other.borrowed > 0.2,
+        "{one:?} {other:?}"
+    );
+    // The second one comes to its end.
+    for _ in 0..7 {
+        group.second();
+        assert!(group.total() <= 1.0 + 1e-9);
+    }
+    assert!(group.cap(1).borrowed.abs() < 1e-9, "{:?}", group.cap(1));
+    assert!(group.cap(0).part() > 0.95, "{:?}", group.cap(0));
+}
+
+#[test]
+fn a_need_that_ends_for_a_moment_gives_nothing_back() {
+    let mut group = four();
+    for second in 0..60 {
+        let needs = if second % 2 == 0 { 0.4 } else { 0.2 };
+        group.second_with(&[needs, 0.1, 0.1, 0.1]);
+    }
+    assert!(group.cap(0).borrowed > 0.1, "{:?}", group.cap(0));
 }
 
 #[test]
