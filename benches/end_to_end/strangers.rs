@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use anyhow::Context as _;
 use kustomer_sim::{ResetHeader, ResetUnit, Window};
 
+use crate::figures::number;
 use crate::world::strangers::{Play, Seen};
 
 /// The name on the command line.
@@ -31,6 +32,17 @@ pub(crate) fn run(short: bool) -> anyhow::Result<String> {
         "\n{NAME} at 1000 requests a minute, reserve 50, {minutes} minutes, seeds {seeds:?}\n\
          \x20 part used of what is left: median (lowest) of all seeds; the rest: sums\n"
     );
+    let plays = seeds.clone().map(|seed| Play {
+        seed,
+        minutes,
+        ..Play::default()
+    });
+    let simple: Vec<Seen> = plays.map(|play| play.naive()).collect();
+    writeln!(
+        text,
+        "  a simple sender, share 0.8, Fixed: {}",
+        figures(&simple)?
+    )?;
     for share in [0.8, 1.0] {
         for window in [Window::Fixed, Window::Sliding, Window::Leaky] {
             for (told, header, unit) in HEADERS {
@@ -64,10 +76,13 @@ fn figures(played: &[Seen]) -> anyhow::Result<String> {
     let lowest = parts.first().context("a seed")?;
     let sum = |of: fn(&Seen) -> u64| played.iter().map(of).sum::<u64>();
     Ok(format!(
-        "{:.1} % ({:.1} %); {} of {} requests refused; the other client refused {} times, alone {}; \
+        "{:.1} % ({:.1} %); {:.3} requests for each that nobody could do without, {:.2} records each; {} of {} requests refused; \
+         the other client refused {} times, alone {}; \
          below the reserve {} sent in the same window, {} to look",
         median * 100.0,
         lowest * 100.0,
+        number(sum(|seen| seen.requests)) / number(sum(|seen| seen.least)),
+        number(sum(|seen| seen.delivered)) / number(sum(|seen| seen.requests)),
         sum(|seen| seen.refused),
         sum(|seen| seen.requests),
         sum(|seen| seen.foreign_refused),

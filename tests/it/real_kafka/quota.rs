@@ -17,8 +17,8 @@ const SETTLING_S: f64 = 40.0;
 const LIMIT: u32 = 1_000;
 /// What all replicas together may spend a minute.
 const TARGET: u64 = 800;
-/// A minute holds at most this many: pace and bursts of all replicas.
-const MOST: u64 = TARGET + TARGET / 50;
+/// A minute of the API holds at most this many: what is sent within a minute may take unevenly long to get there.
+const MOST: u64 = TARGET + TARGET / 100;
 /// `kustomer.reserve`, by default.
 const RESERVE: u64 = 50;
 const PARTITIONS: i32 = 8;
@@ -159,7 +159,7 @@ async fn a_worker_leaves_another_client_what_it_takes_and_uses_the_rest() {
         return;
     };
     let options = Options {
-        switches: vec![("drain-random", "400")],
+        switches: vec![("drain-random", "600")],
         ..options()
     };
     let setup = Setup::start(broker, "stranger", options).await;
@@ -173,7 +173,7 @@ async fn a_worker_leaves_another_client_what_it_takes_and_uses_the_rest() {
         .iter()
         .map(|window| (window.foreign, window.spent))
         .collect();
-    let full = &windows[2..windows.len() - 1];
+    let full = &windows[1..windows.len() - 1];
     let left: u64 = full
         .iter()
         .map(|(foreign, _)| TARGET.min(u64::from(LIMIT) - RESERVE - foreign))
@@ -189,7 +189,7 @@ async fn a_worker_leaves_another_client_what_it_takes_and_uses_the_rest() {
         "others and the worker, by window: {windows:?}; {used} of {left} used; {refused} of the worker's refused, {theirs} of the others'"
     ));
     setup.assert_good(&account);
-    assert!(full.len() >= 2 && 100 * used >= 92 * left, "{windows:?}");
+    assert!(full.len() >= 3 && 100 * used >= 95 * left, "{windows:?}");
     assert_eq!((refused, theirs), (0, 0), "{windows:?}");
     worker.assert_sound().await;
     worker.terminate().await;

@@ -55,6 +55,25 @@ fn a_fixed_window_is_used_up_to_the_reserve_and_not_beyond() {
     }
 }
 
+/// Nobody could do with fewer requests than `least`; a simple sender needs many more, and drives the other client out.
+#[test]
+#[expect(clippy::print_stderr, reason = "a test that says what it measured")]
+fn a_simple_sender_beside_the_same_client_is_refused_and_delivers_a_part_of_it() {
+    let play = Play {
+        seed: 11,
+        most: 800,
+        minutes: 6,
+        ..Play::default()
+    };
+    let (seen, naive) = (play.run(), play.naive());
+    eprintln!("{seen:?}\n{naive:?}");
+    assert!(seen.requests * 100 <= seen.least * 105, "{seen:?}");
+    assert!(2 * seen.delivered > 3 * naive.delivered, "{naive:?}");
+    assert!(naive.requests > 15 * naive.least / 10, "{naive:?}");
+    assert_eq!(seen.refused, 0);
+    assert!(naive.refused + naive.foreign_refused > 0, "{naive:?}");
+}
+
 #[test]
 fn a_minute_that_slides_is_used_up_to_the_reserve() {
     for seen in kind(Window::Sliding) {

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use kustomer_sim::{
-    Config, Method, Request, ResetHeader, ResetUnit, Sim, SimTime, Switches, Window,
+    Account, Config, Method, Request, ResetHeader, ResetUnit, Sim, SimTime, Switches, Window,
 };
 
 use super::watch::Watch;
+use super::workloads::naive::Naive;
+use super::workloads::{Kind, Piece};
 use super::{SIM_START_MS, World, make};
 
 /// What is played.
@@ -55,6 +57,9 @@ pub(crate) struct Seen {
     /// All requests, and those that were refused because the limit was used up.
     pub(crate) requests: u64,
     pub(crate) refused: u64,
+    /// The fewest requests that could have delivered what was delivered, and how many records that was.
+    pub(crate) least: u64,
+    pub(crate) delivered: u64,
     /// Requests of the other client that were refused, and how many would have been if it were alone with the limit less the reserve.
     pub(crate) foreign_refused: u64,
     pub(crate) foreign_refused_alone: u64,
@@ -134,8 +139,30 @@ impl Play {
     }
 
     fn judge(&self, world: &World) -> Seen {
-        let account = world.sim.account();
         let watch = world.watch.as_ref().expect("it was watched");
+        Seen {
+            late: watch.in_window,
+            tries: watch.tries,
+            ..self.seen(&world.sim.account())
+        }
+    }
+
+    /// The same records from a simple sender, which sends at an even pace and tries again what was refused.
+    pub(crate) fn naive(&self) -> Seen {
+        let limit = f64::from(self.limit.min(self.configured));
+        let allowed = u32::try_from(whole(limit * self.share)).expect("a limit");
+        let mut naive = Naive::new(self.config(), allowed);
+        let until = i64::try_from(self.minutes * 60).expect("minutes");
+        for number in 1.. {
+            if naive.seconds() >= until {
+                break;
+            }
+            naive.send(&piece(number));
+        }
+        self.seen(&naive.account())
+    }
+
+    fn seen(&self, account: &Account) -> Seen {
         let limit = self.limit.min(self.configured);
         let shared = f64::from(limit) * self.share;
         let spared = u64::from(self.limit.saturating_sub(self.reserve));
@@ -148,8 +175,8 @@ impl Play {
                 .map(|window| window.foreign_refused)
                 .sum(),
             foreign_refused_alone: self.alone(),
-            late: watch.in_window,
-            tries: watch.tries,
+            least: fewest(account),
+            delivered: account.accepted.tracking + account.accepted.kobjects_created,
             ..Seen::default()
         };
         let (_, complete) = account.windows.split_last().expect("a window");
@@ -194,6 +221,25 @@ fn record(number: u64) -> ingest_model::outcome::Verdict {
     } else {
         make::track(who, number, number / 600)
     }])
+}
+
+/// The same as what a simple sender takes.
+fn piece(number: u64) -> Piece {
+    Piece {
+        kind: if number.is_multiple_of(5) {
+            Kind::Order
+        } else {
+            Kind::Checkout
+        },
+        who: number / 3 * 6 + number % 6,
+        id: number,
+        number,
+    }
+}
+
+/// An event is a request; a hundred objects are one, and a read of the results.
+fn fewest(account: &Account) -> u64 {
+    account.accepted.tracking + 2 * account.accepted.kobjects_created.div_ceil(100)
 }
 
 #[expect(

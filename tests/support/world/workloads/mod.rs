@@ -3,10 +3,13 @@
 //! - W1: a backlog of orders of customers of whom a few have many. Some of its records change an order that is there.
 //! - W2: a shop's visits: a tenth identities, six tenths browsing, two tenths checkout events, a tenth orders.
 //! - W3: a backlog of orders beside live orders and checkout events.
+//! - W4: checkout events, half of them of one customer.
+//! - W7: W2's visits as they come, at parts of what the budget carries.
 
 pub(crate) mod naive;
 pub(crate) mod oracle;
 pub(crate) mod play;
+mod stream;
 
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
@@ -136,6 +139,21 @@ impl OrderBook {
             id,
             number: self.number,
         }
+    }
+}
+
+/// A checkout event of many customers, of whom the first has every second one.
+pub(crate) fn noisy(number: u64, customers: u64) -> Piece {
+    let who = if number.is_multiple_of(2) {
+        0
+    } else {
+        1 + number / 2 % customers
+    };
+    Piece {
+        kind: Kind::Checkout,
+        who,
+        id: number,
+        number,
     }
 }
 

@@ -38,6 +38,11 @@ impl Naive {
         }
     }
 
+    /// What the API counted.
+    pub(crate) fn account(&self) -> kustomer_sim::Account {
+        self.sim.account()
+    }
+
     /// How long it has taken so far, in seconds.
     pub(crate) fn seconds(&self) -> i64 {
         (self.now - SIM_START_MS * 1_000) / 1_000_000

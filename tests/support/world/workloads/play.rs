@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
 use super::super::carried::mark;
-use super::super::{SIM_START_MS, World, make};
+use super::super::{SIM_START_MS, World, make, partition};
 use super::{Kind, PARTITIONS, Piece};
 
 /// The part of the limit that the worker may use, as in the world's own settings.
@@ -34,10 +34,15 @@ pub(crate) struct Figures {
     pub(crate) records: usize,
     /// Requests of all kinds.
     pub(crate) units: u64,
-    /// Those that were refused, and reads that found a job unfinished.
+    /// Those that settled nothing: refused ones, and reads that showed no result that was not known.
     pub(crate) idle: u64,
-    /// Of each whole minute under backlog, from the second on: the part of the allowance that was spent on something.
+    /// Of each whole minute under backlog, from the second on: the part of the allowance that was spent on something; those that
+    /// settled nothing do not count.
     pub(crate) spent: Vec<f64>,
+    /// The most requests of all replicas in any minute, wherever it begins, by the allowance.
+    pub(crate) most: f64,
+    /// What objects cost that are not live.
+    pub(crate) old_units: f64,
     pub(crate) took: Duration,
     /// Requests by endpoint.
     pub(crate) by_endpoint: BTreeMap<String, u64>,
@@ -61,18 +66,9 @@ impl Play {
 
     /// All of these at once.
     pub(crate) fn backlog(&self, pieces: &[Piece]) -> Figures {
-        let mut world = World::new(self.config(), self.limit, PARTITIONS);
-        for replica in 0..self.replicas {
-            world.start_replica();
-            debug_assert!(replica < self.replicas);
-        }
-        for number in 0..PARTITIONS {
-            world.give(
-                number,
-                usize::try_from(number).expect("few") % self.replicas,
-            );
-        }
+        let mut world = self.world(PARTITIONS);
         self.introduce(&mut world);
+        world.count_requests();
         let before = Spent::of(&world);
         let began = world.elapsed();
         let mut put = 0;
@@ -89,9 +85,7 @@ impl Play {
                 world.put(piece.partition(), piece.verdict());
                 put += 1;
             }
-            for replica in 0..self.replicas {
-                world.kick(replica);
-            }
+            self.kick(&mut world);
             world.run(Duration::from_secs(1));
             assert!(world.elapsed() < PATIENCE, "{:?}", world.settled);
         }
@@ -106,12 +100,10 @@ impl Play {
         old: &[Piece],
         live_rate: f64,
     ) -> (Figures, Vec<Piece>, Vec<Duration>) {
-        let mut world = World::new(self.config(), self.limit, 2 * PARTITIONS);
-        world.old.extend(PARTITIONS..2 * PARTITIONS);
-        world.start_replica();
-        world.assign_all(0);
+        let mut world = self.world(2 * PARTITIONS);
         self.introduce(&mut world);
         world.carried = Some(BTreeMap::new());
+        world.count_requests();
         let before = Spent::of(&world);
         let began = world.elapsed();
         let mut random = StdRng::seed_from_u64(self.seed);
@@ -127,8 +119,10 @@ impl Play {
                 world.put(PARTITIONS + piece.partition(), piece.verdict());
                 put += 1;
             }
-            let goes_on = put < old.len() || is_backfill_open(&world);
-            if goes_on {
+            let open = old.len() - put + open_backfill(&world);
+            let goes_on = open > 0;
+            // The last tenth waits for the results of its jobs.
+            if open > old.len() / 10 {
                 done_at = world.elapsed();
             }
             let until = world.elapsed() + Duration::from_secs(1);
@@ -146,14 +140,18 @@ impl Play {
                     number,
                 };
                 let verdict = piece.verdict();
-                live.extend(mark(&verdict).map(|mark| (mark, next)));
+                let mark = mark(&verdict).expect("something is sent");
+                if let Some(counted) = &mut world.counted {
+                    counted.live.insert(mark.clone());
+                }
+                live.push((mark, next));
                 pieces.push(piece);
                 world.put(piece.partition(), verdict);
-                world.kick(0);
+                self.kick(&mut world);
                 let uniform: f64 = random.random_range(f64::EPSILON..1.0);
                 next += Duration::from_secs_f64(-uniform.ln() / live_rate);
             }
-            world.kick(0);
+            self.kick(&mut world);
             world.pass_until(until);
             assert!(world.elapsed() < PATIENCE, "{:?}", world.settled);
         }
@@ -168,8 +166,29 @@ impl Play {
         (figures, pieces, waits)
     }
 
+    /// Replicas share the partitions; from the seventh on they bring backfill.
+    pub(super) fn world(&self, partitions: i32) -> World {
+        let mut world = World::new(self.config(), self.limit, partitions);
+        world.old.extend(PARTITIONS..partitions);
+        for _ in 0..self.replicas {
+            world.start_replica();
+        }
+        for number in 0..partitions {
+            let owner = usize::try_from(number).expect("few") % self.replicas;
+            world.assign(&partition(number), owner);
+        }
+        world
+    }
+
+    /// All replicas look for new records.
+    pub(super) fn kick(&self, world: &mut World) {
+        for replica in 0..self.replicas {
+            world.kick(replica);
+        }
+    }
+
     /// An order of each customer that is to be known.
-    fn introduce(&self, world: &mut World) {
+    pub(super) fn introduce(&self, world: &mut World) {
         for who in 0..self.known {
             let piece = Piece {
                 kind: Kind::Order,
@@ -179,13 +198,11 @@ impl Play {
             };
             world.put(piece.partition(), piece.verdict());
         }
-        for replica in 0..self.replicas {
-            world.kick(replica);
-        }
+        self.kick(world);
         assert!(world.run(PATIENCE), "{:?}", world.settled);
     }
 
-    fn figures(
+    pub(super) fn figures(
         &self,
         world: &World,
         records: usize,
@@ -201,13 +218,21 @@ impl Play {
         let whole = began.as_secs().div_ceil(60) + 1;
         let start = i64::try_from(whole * 60_000).expect("short") + SIM_START_MS;
         let end = i64::try_from(backlog_until.as_millis()).expect("short") + SIM_START_MS;
+        let counted = world.counted.as_ref().expect("they were counted");
+        let millis = |at: &Duration| i64::try_from(at.as_millis()).expect("short") + SIM_START_MS;
+        let idle: Vec<i64> = counted.idle.iter().map(millis).collect();
         let spent = account
             .windows
             .iter()
             .filter(|window| {
                 window.start.millis() >= start && window.start.millis() + 60_000 <= end
             })
-            .map(|window| number(window.spent) / self.allowed())
+            .map(|window| {
+                let from = window.start.millis();
+                let idle = idle.iter().filter(|at| (from..from + 60_000).contains(*at));
+                let idle = u64::try_from(idle.count()).expect("few");
+                number(window.spent - idle) / self.allowed()
+            })
             .collect();
         let by_endpoint = account.requests.by_endpoint.iter().map(|(name, count)| {
             let earlier = before.by_endpoint.get(name).copied().unwrap_or_default();
@@ -216,8 +241,11 @@ impl Play {
         Figures {
             records,
             units: after.units - before.units,
-            idle: after.idle - before.idle,
+            idle: after.refused - before.refused + u64::try_from(idle.len()).expect("few"),
             spent,
+            most: number(u64::try_from(counted.most_in_a_minute(began)).expect("few"))
+                / self.allowed(),
+            old_units: counted.old_units,
             took: world.elapsed() - began,
             by_endpoint: by_endpoint.filter(|(_, count)| *count > 0).collect(),
         }
@@ -230,35 +258,40 @@ impl Figures {
         number(u64::try_from(self.records).expect("few")) / number(self.units)
     }
 
+    /// So many records of backfill for each request of their own.
+    pub(crate) fn old_per_unit(&self, records: usize) -> f64 {
+        number(u64::try_from(records).expect("few")) / self.old_units
+    }
+
     /// The least part of the allowance that any minute spent.
     pub(crate) fn least_spent(&self) -> Option<f64> {
         self.spent.iter().copied().min_by(f64::total_cmp)
     }
 }
 
-/// Whether something of the partitions of backfill is not committed.
-fn is_backfill_open(world: &World) -> bool {
-    let mut old = world
+/// How much of the partitions of backfill is not committed.
+fn open_backfill(world: &World) -> usize {
+    let old = world
         .logs
         .iter()
         .filter(|(partition, _)| world.old.contains(&partition.partition.0));
-    old.any(|(_, log)| log.committed < i64::try_from(log.verdicts.len()).expect("few"))
+    old.map(|(_, log)| log.verdicts.len() - usize::try_from(log.committed).expect("few"))
+        .sum()
 }
 
 /// What was spent up to an instant.
-struct Spent {
+pub(super) struct Spent {
     units: u64,
-    idle: u64,
+    refused: u64,
     by_endpoint: BTreeMap<String, u64>,
 }
 
 impl Spent {
-    fn of(world: &World) -> Self {
+    pub(super) fn of(world: &World) -> Self {
         let account = world.sim.account();
-        let refused: u64 = account.refused.values().sum();
         Self {
             units: account.requests.total,
-            idle: account.bulk.reads.saturating_sub(account.bulk.jobs) + refused,
+            refused: account.refused.values().sum(),
             by_endpoint: account.requests.by_endpoint,
         }
     }

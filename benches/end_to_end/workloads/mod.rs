@@ -1,5 +1,7 @@
 //! Named workloads in virtual time: what they cost, beside the fewest requests that anybody could need and a simple sender.
 
+mod streams;
+
 use std::fmt::Write as _;
 
 use anyhow::Context as _;
@@ -9,7 +11,7 @@ use crate::world::shop::percentile;
 use crate::world::workloads::naive::Naive;
 use crate::world::workloads::oracle::fewest;
 use crate::world::workloads::play::{Figures, Play};
-use crate::world::workloads::{OrderBook, Orders, Piece, Visits};
+use crate::world::workloads::{OrderBook, Orders, Piece, Visits, noisy};
 
 /// The name on the command line.
 pub(crate) const NAME: &str = "workloads";
@@ -34,7 +36,7 @@ struct Case {
     make: fn(u64, usize) -> Vec<Piece>,
 }
 
-const CASES: [Case; 6] = [
+const CASES: [Case; 8] = [
     Case {
         name: "W1 orders, known customers",
         records: 150_000,
@@ -78,6 +80,20 @@ const CASES: [Case; 6] = [
         replicas: 1,
         make: visits,
     },
+    Case {
+        name: "W4 events, half of them of one customer",
+        records: 8_000,
+        warm: false,
+        replicas: 1,
+        make: half_of_one,
+    },
+    Case {
+        name: "W4 events, half of them of one customer, four replicas",
+        records: 8_000,
+        warm: false,
+        replicas: 4,
+        make: half_of_one,
+    },
 ];
 
 fn orders(seed: u64, records: usize) -> Vec<Piece> {
@@ -101,6 +117,13 @@ fn book(seed: u64, records: usize, changes: u32) -> Vec<Piece> {
 fn visits(seed: u64, records: usize) -> Vec<Piece> {
     let mut visits = Visits::new(2_000, seed);
     (0..records).map(|_| visits.next()).collect()
+}
+
+fn half_of_one(_: u64, records: usize) -> Vec<Piece> {
+    (1..)
+        .take(records)
+        .map(|number| noisy(number, 900))
+        .collect()
 }
 
 /// Plays all of them and returns a table.
@@ -135,6 +158,7 @@ pub(crate) fn run(short: bool) -> anyhow::Result<String> {
         )?;
     }
     text.push_str(&beside(short)?);
+    text.push_str(&streams::run(short)?);
     Ok(text)
 }
 
@@ -151,9 +175,12 @@ fn beside(short: bool) -> anyhow::Result<String> {
     let (figures, pieces, waits) = play.beside(&orders(seed, records), LIVE);
     let least = number(figures.units) / number(fewest(&pieces, true));
     let spent = figures.least_spent().unwrap_or(f64::NAN);
+    let own = figures.old_per_unit(records);
+    let naive = naive(play.config(), &pieces) / number(figures.units);
     Ok(format!(
         "\nW3: {records} orders as backfill beside {} live records ({LIVE} a second), seed {seed}: {:.0} s, {} requests, {least:.3} times the \
-         least possible; {spent:.3} of the allowance in the least minute; live records waited, s: median {:.3}, 95 % {:.3}, 99 % {:.3}\n",
+         least possible; {own:.1} records of backfill for each request of theirs; {spent:.3} of the allowance in the least minute; a simple \
+         sender takes {naive:.1} times as many requests; live records waited, s: median {:.3}, 95 % {:.3}, 99 % {:.3}\n",
         pieces.len() - records,
         figures.took.as_secs_f64(),
         figures.units,
@@ -174,17 +201,25 @@ impl Case {
             known: if self.warm { CUSTOMERS } else { 0 },
         };
         let figures = play.backlog(&pieces);
-        let mut naive = Naive::new(play.config(), LIMIT * 4 / 5);
-        let sample = records.min(SAMPLE);
-        for piece in pieces.iter().take(sample) {
-            naive.send(piece);
-        }
-        let naive = number(naive.units) * f64::from(u32::try_from(records).unwrap_or(u32::MAX))
-            / f64::from(u32::try_from(sample).unwrap_or(u32::MAX));
+        let naive = naive(play.config(), &pieces);
         let units = number(figures.units);
         let least = units / number(fewest(&pieces, self.warm));
         (figures, least, naive / units)
     }
+}
+
+/// A simple sender's requests for these, by a part of them that is spread over all.
+fn naive(config: kustomer_sim::Config, pieces: &[Piece]) -> f64 {
+    let mut naive = Naive::new(config, LIMIT * 4 / 5);
+    let sample = pieces.len().clamp(1, SAMPLE);
+    let each = pieces.len() / sample;
+    let mut sent = 0_u64;
+    for piece in pieces.iter().step_by(each.max(1)).take(sample) {
+        naive.send(piece);
+        sent += 1;
+    }
+    let records = number(u64::try_from(pieces.len()).unwrap_or(u64::MAX));
+    number(naive.units) * records / number(sent.max(1))
 }
 
 /// The middle one, with the lowest and the highest.

@@ -1,0 +1,55 @@
+//! A workload as it comes: so many records a second.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+
+use super::super::carried::mark;
+use super::play::{Figures, Play, Spent};
+use super::{Kind, PARTITIONS, Piece};
+
+/// Waits are not measured of its beginning, in which nothing is known of customers and jobs.
+const WARM_UP: Duration = Duration::from_secs(60);
+
+impl Play {
+    /// So many records a second for that time, until all of them are delivered. Returns the figures, what came, and how long
+    /// records waited for their requests, in order: all but views, which wait for others of their session on purpose.
+    pub(crate) fn stream(
+        &self,
+        mut next: impl FnMut() -> Piece,
+        rate: f64,
+        time: Duration,
+    ) -> (Figures, Vec<Piece>, Vec<Duration>) {
+        let mut world = self.world(PARTITIONS);
+        self.introduce(&mut world);
+        world.carried = Some(BTreeMap::new());
+        world.count_requests();
+        let (before, began) = (Spent::of(&world), world.elapsed());
+        let mut random = StdRng::seed_from_u64(self.seed);
+        let (mut pieces, mut marks) = (Vec::new(), Vec::new());
+        let mut at = began;
+        while at < began + time {
+            world.pass_until(at);
+            let piece = next();
+            let verdict = piece.verdict();
+            if piece.kind != Kind::View && at >= began + WARM_UP {
+                marks.extend(mark(&verdict).map(|mark| (mark, at)));
+            }
+            world.put(piece.partition(), verdict);
+            pieces.push(piece);
+            self.kick(&mut world);
+            let uniform: f64 = random.random_range(f64::EPSILON..1.0);
+            at += Duration::from_secs_f64(-uniform.ln() / rate);
+        }
+        assert!(world.run(time * 4), "{:?}", world.settled);
+        let waited = marks.iter();
+        let mut waits: Vec<Duration> = waited
+            .filter_map(|(mark, arrived)| world.waited(mark, *arrived))
+            .collect();
+        waits.sort_unstable();
+        let figures = self.figures(&world, pieces.len(), (began, began), &before);
+        (figures, pieces, waits)
+    }
+}
