@@ -39,7 +39,7 @@ mod promises;
 mod trace;
 pub mod yaml;
 
-pub use self::apply::Applied;
+pub use self::apply::{Applied, Unsent, WhyUnsent};
 pub use self::compile::{Files, Found, NoFiles};
 pub use self::compiled::Mapping;
 pub use self::error::MappingError;

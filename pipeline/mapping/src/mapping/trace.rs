@@ -5,10 +5,14 @@
 
 use std::sync::Arc;
 
+use uuid::Uuid;
+
+use super::apply::MAX_ITEMS;
 use super::compiled::Mapping;
 use super::expr::{Expr, Scope, inputs};
-use super::model::Route;
+use super::model::{Action, Route};
 use super::node::Place;
+use crate::body::key::event_key;
 use crate::event::Event;
 use crate::value::Value;
 use ingest_model::record::Record;
@@ -22,6 +26,8 @@ pub struct Traced {
     pub route: Option<Arc<str>>,
     /// Its expressions.
     pub values: Vec<TracedValue>,
+    /// The keys of its operations, in their order, with the place in `do` that each is of.
+    pub keys: Vec<(usize, Uuid)>,
 }
 
 /// A route for the event's name.
@@ -70,6 +76,7 @@ impl Mapping {
             asked: Vec::new(),
             route: None,
             values: Vec::new(),
+            keys: Vec::new(),
         };
         for route in self.routes_of(event) {
             let when = route.when.as_ref();
@@ -90,14 +97,16 @@ impl Mapping {
                 traced.values = all
                     .map(|(field, expr)| of_first_item(route, field, expr, &scope))
                     .collect();
+                traced.keys = keys(route, event, record, &scope);
                 break;
             }
         }
         traced
     }
 
-    /// The place of a field of a route, or of the first thing within it.
-    pub(crate) fn place_in(&self, route: &str, field: &str) -> Option<(Arc<str>, Place)> {
+    /// The place of a field of a route, such as `do[0].title`, or of the first thing within it, and the file that has it.
+    #[must_use]
+    pub fn place_in(&self, route: &str, field: &str) -> Option<(Arc<str>, Place)> {
         let route = self.routes.iter().find(|one| &*one.name == route)?;
         Some((Arc::clone(&route.file), place_of(route, field)?))
     }
@@ -121,6 +130,31 @@ impl Mapping {
             })
             .collect()
     }
+}
+
+/// The keys of all operations that the route lists for an event, whatever becomes of them.
+fn keys(
+    route: &Route,
+    event: &Event<'_>,
+    record: &Record,
+    scope: &Scope<'_>,
+) -> Vec<(usize, Uuid)> {
+    let Action::Do { rules, each, .. } = &route.action else {
+        return Vec::new();
+    };
+    let mut keys = Vec::new();
+    for index in 0..rules.len() {
+        let key = |item| (index, event_key(event, record, &route.name, index + 1, item));
+        let Some(list) = each.get(index).and_then(Option::as_ref) else {
+            keys.push(key(None));
+            continue;
+        };
+        if let Ok(Some(Value::Array(items))) = list.eval(scope) {
+            let numbers = 0..items.len().min(MAX_ITEMS);
+            keys.extend(numbers.map(|number| key(Some(number))));
+        }
+    }
+    keys
 }
 
 fn place_of(route: &Route, field: &str) -> Option<Place> {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::decode::tidy::blank_texts;
 use crate::decode::{Decoded, Decoder};
 use crate::event::{CustomerHints, Event, Notes};
-use crate::mapping::{Applied, Mapping};
+use crate::mapping::{Applied, Mapping, Unsent};
 use ingest_model::outcome::{DroppedField, Verdict};
 use ingest_model::record::Record;
 
@@ -38,6 +38,8 @@ pub struct EventSummary {
     pub notes: Notes,
     /// The optional fields that were left out of what is emitted, because their values are bad.
     pub dropped: Vec<DroppedField>,
+    /// Operations of its route that it does not lead to, although others may; none if it is rejected.
+    pub unsent: Vec<Unsent>,
 }
 
 // === impl EventSummary ===
@@ -52,6 +54,7 @@ impl EventSummary {
         self.snapshot &= other.snapshot;
         self.notes.extend(other.notes);
         self.dropped.extend(other.dropped);
+        self.unsent.extend(other.unsent);
     }
 }
 
@@ -101,6 +104,7 @@ pub(super) fn judge(
         verdict,
         cuts,
         mut dropped,
+        unsent,
         notes: noted,
         steps,
     } = mapping.apply_keyed(&event, record, now, keyed);
@@ -132,6 +136,7 @@ pub(super) fn judge(
         cuts: cuts.0,
         notes,
         dropped,
+        unsent,
     };
     Judged {
         summary: Some(summary),

@@ -1,5 +1,6 @@
 //! From an event to a verdict.
 
+mod age;
 mod customer;
 mod digest;
 mod drops;
@@ -7,6 +8,7 @@ mod failure;
 mod fields;
 mod fit;
 mod party;
+mod unsent;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -19,7 +21,9 @@ use self::drops::Drops;
 use self::failure::{
     Failure, Made, evaluation, missing, no_customer, no_title, refused, wrong_type,
 };
+pub use self::unsent::{Unsent, WhyUnsent};
 use super::expr::{Expr, Scope};
+use super::model::digest::LateTo;
 use super::model::{Action, CustomerRule, IdentifyRule, KObjectRule, Late, Route, Rule, TrackRule};
 use crate::body::field::{object_id, put};
 use crate::body::key::event_key;
@@ -43,6 +47,8 @@ pub struct Applied {
     pub cuts: Cuts,
     /// The optional fields that were left out of what is emitted, because their values are bad.
     pub dropped: Vec<DroppedField>,
+    /// Operations of the route that the event does not lead to; none if it is rejected.
+    pub unsent: Vec<Unsent>,
     /// Values that should be keys of the customer, and cannot be.
     pub notes: Notes,
     /// The steps that expressions took.
@@ -50,10 +56,7 @@ pub struct Applied {
 }
 
 /// The most operations that an `each` makes of one event.
-const MAX_ITEMS: usize = 500;
-
-/// Whether an operation was left out because of the event's age.
-struct TooOld(bool);
+pub(super) const MAX_ITEMS: usize = 500;
 
 /// One event under the rules of one route.
 struct Work<'a> {
@@ -66,6 +69,7 @@ struct Work<'a> {
     route: &'a Route,
     cuts: Cuts,
     drops: Drops,
+    unsent: Vec<Unsent>,
     notes: Notes,
 }
 
@@ -102,17 +106,20 @@ pub(super) fn first<'a>(
                     route,
                     cuts: Cuts::default(),
                     drops: Drops::new(&route.name),
+                    unsent: Vec::new(),
                     notes: Notes::default(),
                 };
                 let verdict = work.verdict();
-                let dropped = match &verdict {
-                    Verdict::Emit(_) => work.drops.into_fields(),
-                    Verdict::Skip(_) | Verdict::Batch(_) | Verdict::Reject(_) => Vec::new(),
+                let (dropped, unsent) = match &verdict {
+                    Verdict::Emit(_) => (work.drops.into_fields(), work.unsent),
+                    Verdict::Skip(_) => (Vec::new(), work.unsent),
+                    Verdict::Batch(_) | Verdict::Reject(_) => (Vec::new(), Vec::new()),
                 };
                 return Applied {
                     verdict,
                     cuts: work.cuts,
                     dropped,
+                    unsent,
                     notes: work.notes,
                     steps: 0,
                 };
@@ -135,6 +142,7 @@ impl Applied {
             verdict,
             cuts: Cuts::default(),
             dropped: Vec::new(),
+            unsent: Vec::new(),
             notes: Notes::default(),
             steps: 0,
         }
@@ -162,24 +170,20 @@ impl<'a> Work<'a> {
             } => (customer, rules, each),
         };
         match self.operations(customer, rules, each) {
-            Ok((operations, TooOld(false))) if operations.is_empty() => {
-                Verdict::Skip(SkipReason::NoItems)
-            }
-            Ok((operations, _)) if operations.is_empty() => Verdict::Skip(SkipReason::TooOld),
-            Ok((operations, _)) => Verdict::Emit(operations),
+            Ok(operations) if operations.is_empty() => Verdict::Skip(self.why_nothing()),
+            Ok(operations) => Verdict::Emit(operations),
             Err(failure) => reject(self.route, failure),
         }
     }
 
-    /// The operations, and whether one was left out because the event is too old for it.
+    /// The operations.
     fn operations(
         &mut self,
         rule: &'a CustomerRule,
         rules: &'a [Rule],
         each: &'a [Option<Expr>],
-    ) -> Made<(Vec<Planned>, TooOld)> {
+    ) -> Made<Vec<Planned>> {
         let mut planned = Vec::with_capacity(rules.len());
-        let mut too_old = TooOld(false);
         // Customers and companies that are written for their own sake belong to nobody's timeline.
         let customer = if rules.iter().all(|rule| matches!(rule, Rule::Party(_))) {
             None
@@ -193,31 +197,29 @@ impl<'a> Work<'a> {
             };
             let Some(list) = each.get(index).and_then(Option::as_ref) else {
                 let made = self.operation(rule, customer.as_ref(), index, None);
-                match made.map_err(at)? {
-                    Some(operation) => planned.push(operation),
-                    None => too_old = TooOld(true),
-                }
+                planned.extend(made.map_err(at)?);
                 continue;
             };
             let items = items(self.scope, list).map_err(at)?;
+            if items.is_empty() {
+                self.leave(rule, index, 0, WhyUnsent::NoItems);
+            }
             for (number, item) in items.iter().enumerate() {
                 let scope = self.scope.of_item(item, number);
                 let mut one = Work {
                     scope: &scope,
                     drops: std::mem::replace(&mut self.drops, Drops::new(&self.route.name)),
+                    unsent: std::mem::take(&mut self.unsent),
                     notes: std::mem::take(&mut self.notes),
                     ..*self
                 };
                 let made = one.operation(rule, customer.as_ref(), index, Some(number));
-                (self.cuts, self.drops, self.notes) = (one.cuts, one.drops, one.notes);
-                let made = made.map_err(|failure| at(failure.of_item(number)));
-                match made? {
-                    Some(operation) => planned.push(operation),
-                    None => too_old = TooOld(true),
-                }
+                (self.cuts, self.drops) = (one.cuts, one.drops);
+                (self.unsent, self.notes) = (one.unsent, one.notes);
+                planned.extend(made.map_err(|failure| at(failure.of_item(number)))?);
             }
         }
-        Ok((planned, too_old))
+        Ok(planned)
     }
 
     /// The operation of a rule; `None` if the event is too old for it.
@@ -230,13 +232,29 @@ impl<'a> Work<'a> {
     ) -> Made<Option<Planned>> {
         let event_key = event_key(self.event, self.record, &self.route.name, index + 1, item);
         let operation = match rule {
-            Rule::Identify(rule) => self.identify(rule, customer).map(Some),
-            Rule::Track(rule) => self.track(rule, customer, event_key),
-            Rule::KObject(rule) => self.kobject(rule, customer.cloned()).map(Some),
-            Rule::Party(rule) => self.party(rule).map(Some),
-            Rule::Digest(rule) => self.digest(rule, customer, event_key).map(Some),
+            Rule::Identify(rule) => self.identify(rule, customer)?,
+            Rule::Track(track) => match (self.exceeded(track), &track.late) {
+                (None, _) | (Some(_), Late::Send) => self.track(track, customer, event_key)?,
+                (
+                    Some(max_age),
+                    Late::Digest(LateTo {
+                        rule: Some(digest), ..
+                    }),
+                ) => {
+                    let why = WhyUnsent::Late(max_age, digest.klass.clone());
+                    self.leave(rule, index, 1, why);
+                    self.digest(digest, customer, event_key)?
+                }
+                (Some(max_age), Late::Skip | Late::Digest(LateTo { rule: None, .. })) => {
+                    self.leave(rule, index, 1, WhyUnsent::TooOld(max_age));
+                    return Ok(None);
+                }
+            },
+            Rule::KObject(rule) => self.kobject(rule, customer.cloned())?,
+            Rule::Party(rule) => self.party(rule)?,
+            Rule::Digest(rule) => self.digest(rule, customer, event_key)?,
         };
-        Ok(operation?.map(|operation| Planned {
+        Ok(Some(Planned {
             route: Arc::clone(&self.route.name),
             event_key,
             operation,
@@ -288,21 +306,7 @@ impl<'a> Work<'a> {
         rule: &'a TrackRule,
         customer: Option<&CustomerRef>,
         event_key: Uuid,
-    ) -> Made<Option<Operation>> {
-        let occurred = self.occurred();
-        let too_old = |max_age| occurred.is_some_and(|at| self.now.duration_since(at) > max_age);
-        if rule.max_age.is_some_and(too_old) {
-            match &rule.late {
-                Late::Send => {}
-                Late::Skip => return Ok(None),
-                Late::Digest(to) => {
-                    let Some(digest) = &to.rule else {
-                        return Ok(None);
-                    };
-                    return self.digest(digest, customer, event_key).map(Some);
-                }
-            }
-        }
+    ) -> Made<Operation> {
         let customer = customer.ok_or_else(no_customer)?.clone();
         let name = required(self.scope, &rule.name, "track")?;
         let name = name
@@ -316,7 +320,7 @@ impl<'a> Work<'a> {
         let tracking_id = self.short_text(&rule.bad, rule.tracking_id.as_ref(), "trackingId")?;
         let mut meta = self.meta(&rule.bad, &rule.meta)?;
         meta.insert("eventKey", Value::from(event_key.to_string()));
-        if let Some(occurred) = occurred {
+        if let Some(occurred) = self.occurred() {
             meta.insert("occurredAt", Value::from(rfc3339(occurred)));
         }
         let around = name.len()
@@ -326,7 +330,7 @@ impl<'a> Work<'a> {
         let meta = self.fit(&rule.bad, "track", "meta.", meta, around)?;
         let (session, tracking) = (session_id.as_deref(), tracking_id.as_deref());
         let track = Track::new(customer, &name, session, tracking, &meta, event_key);
-        Ok(Some(Operation::Track(track)))
+        Ok(Operation::Track(track))
     }
 
     /// When it happened: as the event says, or else the record.

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{PRESET, compile, now, record};
 use crate::decode::Limits;
 use crate::event::{CustomerHints, Event};
-use crate::mapping::{Applied, Mapping, OnHold};
+use crate::mapping::{Applied, Mapping, OnHold, WhyUnsent};
 use crate::route::Pipeline;
 use crate::testing::shown;
 use ingest_model::operation::{CustomerKey, MissingCustomer, Operation};
@@ -234,6 +234,11 @@ fn a_track_carries_its_key_and_time_and_may_be_too_old() {
     };
     let found = emitted(&apply(&mapping, &old));
     assert_eq!((found.len(), &found[0]["track"]), (1, &json!("Second")));
+    let unsent = |event: &Event<'_>| mapping.apply(event, &record(), now()).unsent;
+    let why = WhyUnsent::TooOld(SignedDuration::from_hours(1));
+    assert_eq!(unsent(&fresh), []);
+    let first = &unsent(&old)[0];
+    assert_eq!((first.index, first.kind, &first.why), (0, "track", &why));
     let only = compile("  - { name: r, on: x, do: [{ track: .name, maxAge: 30m }] }");
     assert_eq!(apply(&only, &old), Verdict::Skip(SkipReason::TooOld));
     // the key depends on the operation's place in the route, whatever was left out before it

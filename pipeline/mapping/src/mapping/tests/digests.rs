@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{now, record};
 use crate::decode::{Format, Limits};
-use crate::mapping::Mapping;
+use crate::mapping::{Mapping, WhyUnsent};
 use crate::route::Pipeline;
 use crate::testing::shown;
 use bytes::Bytes;
@@ -135,6 +135,12 @@ fn a_late_event_goes_into_the_digest_and_one_in_time_on_the_timeline() {
     let (_, verdict) = pipeline(false).judge(&record, soon);
     assert!(matches!(verdict, Verdict::Emit(planned) if planned[0].operation.kind() == "track"));
     let late = object(&pipeline(false), &record, later);
+    let (summary, _) = pipeline(false).judge(&record, later);
+    let why = &summary.unwrap().unsent[0].why;
+    assert!(
+        matches!(why, WhyUnsent::Late(_, klass) if &*klass.0 == "browsing"),
+        "{why:?}"
+    );
     let viewed = viewed(2, "Cart Viewed", &json!({}), Some("v1"));
     let same = object(&pipeline(false), &viewed, later);
     assert_eq!(late.external_id, same.external_id);

@@ -12,7 +12,7 @@ use crate::cli::records::sample::SampleArgs;
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "Prints one JSON object for each input line (for each event of a batch, with its number as member): line, event, verdict (emit, skip or \
-reject; none if a line has no record of a configured topic), reason, and the operations with the requests they lead to. Nothing is assumed to be known: objects are created, \
+reject; none if a line has no record of a configured topic), reason, the operations with the requests they lead to, and under notSent the route's other operations, each with its reason. Nothing is assumed to be known: objects are created, \
 and a customer's id that has to be found first is shown as {\"$customer\": {\"externalId\": \"u1\"}}. In production, \
 up to 100 objects of one klass share a request.\n\nThe input has one JSON value per line, or is one JSON document over several \
 lines. With --records each line is a Kafka record:\n  {\"topic\": …, \"partition\": …, \"offset\": …, \"key\": …, \

@@ -5,25 +5,30 @@
 //! first is shown as `{"$customer": {"externalId": "u1"}}`.
 
 mod args;
+mod event;
 mod request;
 mod text;
 mod trace;
+mod unsent;
+
+use std::mem::take;
 
 use anyhow::{Context as _, anyhow};
 use ingest_encoding::Opened;
-use ingest_mapping::event::CustomerHints;
 use ingest_mapping::mapping::fold;
-use ingest_mapping::route::{self, EventSummary, Pipeline};
+use ingest_mapping::route::{self, Pipeline};
 use ingest_model::operation::Planned;
 use ingest_model::outcome::{DroppedField, Rejected, SkipReason, Verdict};
 use ingest_model::record::{Record, TopicPartition};
 use ingest_registry::AskedOnce;
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 pub use self::args::{ExplainArgs, RecordPosition};
+use self::event::ShownEvent;
 use self::trace::shown_trace;
+use self::unsent::{NotSent, not_sent_of, skip_detail, without};
 use crate::cli::exit::{CommandError, CommandExit};
 use crate::cli::output::Output;
 use crate::cli::records;
@@ -56,6 +61,9 @@ struct Explained {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
     operations: Vec<Value>,
+    /// Operations of the route that are not sent.
+    #[serde(rename = "notSent", skip_serializing_if = "Vec::is_empty")]
+    not_sent: Vec<NotSent>,
     /// Optional fields that are left out because their values are bad.
     dropped: Vec<ShownDrop>,
     /// Where each value comes from.
@@ -69,28 +77,6 @@ struct ShownDrop {
     route: String,
     field: String,
     why: String,
-}
-
-/// What a record says.
-#[derive(Debug, Serialize)]
-struct ShownEvent {
-    name: String,
-    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
-    kind: Option<&'static str>,
-    id: Option<String>,
-    time: Option<String>,
-    /// What the source itself counts its states by.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<String>,
-    /// The id of the thing that it is about.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    subject: Option<String>,
-    /// Whether it is part of a snapshot, which makes it backfill.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    snapshot: bool,
-    /// Whom the envelope names.
-    #[serde(skip_serializing_if = "Map::is_empty")]
-    customer: Map<String, Value>,
 }
 
 /// Which records are explained, and how.
@@ -242,8 +228,7 @@ fn explained(
         Ok(Opened::Record(opened)) => {
             let events = found.pipeline.explain_each(&opened, now).into_iter();
             events
-                .map(|event| without(suppressed, event))
-                .map(|event| one(line, &found.pipeline, event, now, with_trace))
+                .map(|event| one(line, &found.pipeline, without(suppressed, event), now, with_trace))
                 .collect()
         }
         Ok(Opened::Rejected(rejected)) => vec![Explained::rejected(line, rejected)],
@@ -255,28 +240,10 @@ fn explained(
     }
 }
 
-/// The event without what is not sent because somebody is suppressed. The worker may know more keys of them.
-fn without(suppressed: &SuppressedList, mut event: route::Explained) -> route::Explained {
-    if suppressed.is_empty() {
-        return event;
-    }
-    let listed = |planned: &Planned| suppressed.has(&planned.operation.names());
-    event.verdict = match event.verdict {
-        Verdict::Emit(planned) if planned.iter().all(listed) => {
-            Verdict::Skip(SkipReason::Suppressed)
-        }
-        Verdict::Emit(planned) => {
-            Verdict::Emit(planned.into_iter().filter(|one| !listed(one)).collect())
-        }
-        other @ (Verdict::Skip(_) | Verdict::Reject(_) | Verdict::Batch(_)) => other,
-    };
-    event
-}
-
 fn one(
     line: u64,
     pipeline: &Pipeline,
-    event: route::Explained,
+    (event, suppressed): (route::Explained, Vec<Planned>),
     now: Timestamp,
     with_trace: bool,
 ) -> Explained {
@@ -287,12 +254,16 @@ fn one(
         verdict,
     } = event;
     let notes = summary.as_ref().map(|summary| summary.notes.lines());
-    let dropped = summary
+    let (dropped, unsent) = summary
         .as_mut()
-        .map(|summary| std::mem::take(&mut summary.dropped))
+        .map(|summary| (take(&mut summary.dropped), take(&mut summary.unsent)))
         .unwrap_or_default();
     let planned = verdict.planned();
-    let traced = with_trace.then(|| pipeline.trace(&record)).flatten();
+    let traced = (with_trace || !suppressed.is_empty())
+        .then(|| pipeline.trace(&record))
+        .flatten();
+    let not_sent = not_sent_of(pipeline.mapping(), unsent, &suppressed, traced.as_ref(), now);
+    let traced = traced.filter(|_| with_trace);
     let unread = || match &verdict {
         Verdict::Skip(SkipReason::NotForKustomer) => ShownEvent::unread(&record),
         Verdict::Skip(_) | Verdict::Emit(_) | Verdict::Batch(_) | Verdict::Reject(_) => None,
@@ -300,7 +271,7 @@ fn one(
     let explained = Explained {
         line,
         position: None,
-        trace: traced.map(|traced| shown_trace(&traced, planned, &dropped)),
+        trace: traced.map(|traced| shown_trace(&traced, planned, &dropped, &not_sent)),
         member,
         event: summary.map(ShownEvent::from).or_else(unread),
         verdict: "emit",
@@ -309,6 +280,7 @@ fn one(
         route: None,
         notes: notes.unwrap_or_default(),
         operations: Vec::new(),
+        not_sent,
         dropped: dropped.into_iter().map(ShownDrop::from).collect(),
     };
     match verdict {
@@ -349,34 +321,6 @@ fn one(
     }
 }
 
-/// More about a skip, if its reason alone is not clear enough.
-fn skip_detail(reason: SkipReason, now: Timestamp) -> Option<String> {
-    match reason {
-        SkipReason::TooOld => Some(format!(
-            "older than the route's maxAge at {now}; --at judges as of another time"
-        )),
-        SkipReason::NotForKustomer => Some(
-            "the message's `integrations` keep it from Kustomer: `Kustomer` decides, and where it is not named, `All`"
-                .to_owned(),
-        ),
-        SkipReason::Suppressed => Some("nothing is sent: the customer is suppressed (privacy.suppressed)".to_owned()),
-        SkipReason::NoItems => Some("the list of the route's `each` is empty or null".to_owned()),
-        SkipReason::Housekeeping => Some(
-            "a heartbeat, a bound of a transaction or a change of a schema, which Debezium writes for its own sake"
-                .to_owned(),
-        ),
-        SkipReason::Tombstone
-        | SkipReason::NotThere
-        | SkipReason::NoRoute
-        | SkipReason::ConditionFalse
-        | SkipReason::Dropped
-        | SkipReason::Stale
-        | SkipReason::Unchanged
-        | SkipReason::Repeat
-        | SkipReason::SettledBefore => None,
-    }
-}
-
 // === impl Explained ===
 
 impl Explained {
@@ -404,6 +348,7 @@ impl Explained {
             route: None,
             notes: Vec::new(),
             operations: Vec::new(),
+            not_sent: Vec::new(),
             dropped: Vec::new(),
         }
     }
@@ -419,62 +364,6 @@ impl From<DroppedField> for ShownDrop {
             why: dropped.detail,
         }
     }
-}
-
-// === impl ShownEvent ===
-
-impl ShownEvent {
-    /// What a message says at its top that is skipped before it is read any further.
-    fn unread(record: &Record) -> Option<Self> {
-        let message: Value = serde_json::from_slice(record.value.as_deref()?).ok()?;
-        let text = |field: &str| message.get(field)?.as_str().map(str::to_owned);
-        let name = ["event", "name", "type"].into_iter().find_map(text)?;
-        Some(Self {
-            name,
-            kind: None,
-            id: text("messageId"),
-            time: text("timestamp"),
-            version: None,
-            subject: None,
-            snapshot: false,
-            customer: Map::new(),
-        })
-    }
-}
-
-impl From<EventSummary> for ShownEvent {
-    fn from(summary: EventSummary) -> Self {
-        Self {
-            name: summary.name,
-            kind: summary.kind,
-            id: summary.id,
-            time: summary.time.map(|time| time.to_string()),
-            version: summary.version,
-            subject: summary.subject,
-            snapshot: summary.snapshot,
-            customer: hints(summary.customer),
-        }
-    }
-}
-
-fn hints(hints: CustomerHints) -> Map<String, Value> {
-    let CustomerHints {
-        id,
-        external_id,
-        email,
-        phone,
-        anonymous_id,
-    } = hints;
-    [
-        ("id", id),
-        ("externalId", external_id),
-        ("email", email),
-        ("phone", phone),
-        ("anonymousId", anonymous_id),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| Some((name.to_owned(), Value::from(value?))))
-    .collect()
 }
 
 #[cfg(test)]

@@ -1,23 +1,15 @@
 //! What is asked of a sample: a key, an event, where values come from, a text for people.
 
-use std::path::Path;
-
-use ingest_model::record::Topic;
-
-use super::tests::{CONFIG, sample};
+use super::tests::{CONFIG, written};
 use super::*;
 
 /// The output for these questions.
 fn asked(input: &str, asked: &Asked) -> Result<Vec<Value>, CommandError> {
-    let settings = crate::config::parse(Path::new("w.yaml"), CONFIG).unwrap();
-    let mut written = Vec::new();
-    let mut out = Output::new(&mut written);
-    let now: Timestamp = "2026-03-01T11:00:00Z".parse().unwrap();
-    let sample = sample(input, &Topic::new("shop"), true, now);
-    explain(&settings, sample, now, asked, &mut out)?;
-    out.flush().unwrap();
-    drop(out);
-    let text = String::from_utf8(written).unwrap();
+    asked_of(CONFIG, input, asked)
+}
+
+fn asked_of(config: &str, input: &str, asked: &Asked) -> Result<Vec<Value>, CommandError> {
+    let text = written(config, input, true, asked)?;
     let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
     Ok(lines.collect())
 }
@@ -178,27 +170,22 @@ fn a_position_is_a_topic_a_partition_and_an_offset() {
     }
 }
 
+fn for_people() -> Asked {
+    Asked {
+        trace: true,
+        text: true,
+        ..Asked::default()
+    }
+}
+
 #[test]
 fn people_get_text() {
-    let settings = crate::config::parse(Path::new("w.yaml"), CONFIG).unwrap();
     let input = concat!(
         r#"{"value":{"type":"track","event":"Order Completed","messageId":"m1","userId":"u1","timestamp":"2026-03-01T10:00:00Z","properties":{"order_id":"o1","total":"27.50"}}}"#,
         "\n",
         r#"{"value":{"type":"track","event":"Product Reviewed","userId":"u1","properties":{}}}"#,
     );
-    let mut written = Vec::new();
-    let mut out = Output::new(&mut written);
-    let now: Timestamp = "2026-03-01T11:00:00Z".parse().unwrap();
-    let asked = Asked {
-        trace: true,
-        text: true,
-        ..Asked::default()
-    };
-    let sample = sample(input, &Topic::new("shop"), true, now);
-    explain(&settings, sample, now, &asked, &mut out).unwrap();
-    out.flush().unwrap();
-    drop(out);
-    let text = String::from_utf8(written).unwrap();
+    let text = written(CONFIG, input, true, &for_people()).unwrap();
     for expected in [
         "line 1: Order Completed, m1, 2026-03-01T10:00:00Z\n  emit\n  route order-placed, line ",
         ", decides\n  kobject, by order-placed: POST /v1/klasses/order/bulk\n    [{",
@@ -210,4 +197,117 @@ fn people_get_text() {
     ] {
         assert!(text.contains(expected), "{expected} is not in\n{text}");
     }
+}
+
+/// An event of an hour and more before now, with more operations than it leads to.
+const REPAIRED: &str = r#"{"value":{"type":"track","event":"Repaired","messageId":"m1","userId":"u1","timestamp":"TIME","context":{"sessionId":"s1"},"properties":{"id":"r1","part":"lid","place":"Kiel","parts":PARTS,"friends":["u2","u3"]}}}"#;
+
+/// A repair of that time, with these parts.
+fn repaired(time: &str, parts: &str) -> String {
+    REPAIRED.replace("TIME", time).replace("PARTS", parts)
+}
+
+#[test]
+fn operations_that_are_not_sent_while_others_are_say_why() {
+    let with_trace = Asked {
+        trace: true,
+        ..Asked::default()
+    };
+    let lines = asked(&repaired("2026-03-01T08:00:00Z", "[]"), &with_trace).unwrap();
+    let kinds = |line: &Value| -> Vec<String> {
+        let all = line["operations"].as_array().unwrap().iter();
+        all.map(|one| one["kind"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(kinds(&lines[0]), ["kobject", "digest", "customer", "customer"]);
+    let not_sent = lines[0]["notSent"].as_array().unwrap();
+    let said: Vec<(&str, &str, &str)> = not_sent
+        .iter()
+        .map(|one| {
+            let text = |name: &str| one[name].as_str().unwrap();
+            (text("field"), text("kind"), text("reason"))
+        })
+        .collect();
+    let wanted = [
+        ("do[0]", "track", "too_old"),
+        ("do[1]", "kobject", "no_items"),
+        ("do[3]", "track", "too_old"),
+    ];
+    assert_eq!(said, wanted);
+    let detail = |number: usize| not_sent[number]["detail"].as_str().unwrap();
+    let aged = "the event is older than its maxAge of 2h at 2026-03-01T11:00:00Z; --at judges as of another time";
+    assert_eq!(detail(0), aged);
+    assert_eq!(detail(1), "the list of its `each` is empty or null");
+    assert!(
+        detail(2).contains("maxAge of 1h") && detail(2).contains("the digest `browsing`"),
+        "{}",
+        detail(2)
+    );
+    assert!(not_sent[0]["line"].as_u64().unwrap() > 1);
+
+    // what a trace shows of them is not taken for something that is sent
+    let values = lines[0]["trace"]["values"].as_array().unwrap();
+    let of = |field: &str| values.iter().find(|value| value["field"] == field).unwrap();
+    for (field, note) in [
+        ("do[0].meta.partStr", "not sent: too_old"),
+        ("do[1].each", "not sent: no_items"),
+        ("do[3].meta.placeStr", "not sent: too_old"),
+    ] {
+        assert_eq!(of(field)["note"], note, "{field}");
+        assert_eq!(of(field).get("sent"), None, "{field}");
+    }
+    assert_eq!(of("do[2].title").get("note"), None);
+
+    // in time, with parts: the values of a list are compared with what is sent of its first item
+    let recent = asked(
+        &repaired("2026-03-01T10:30:00Z", r#"[{"id":7},{"id":8}]"#),
+        &with_trace,
+    );
+    let line = &recent.unwrap()[0];
+    assert_eq!(line.get("notSent"), None);
+    let values = line["trace"]["values"].as_array().unwrap();
+    let of = |field: &str| values.iter().find(|value| value["field"] == field).unwrap();
+    assert_eq!(of("do[1].externalId")["sent"], "7");
+    assert_eq!(of("do[2].title").get("sent"), None, "it is sent as it is");
+}
+
+#[test]
+fn people_read_what_is_not_sent() {
+    let input = repaired("2026-03-01T08:00:00Z", "null");
+    let text = written(CONFIG, &input, true, &for_people()).unwrap();
+    for expected in [
+        "\n  not sent: track, by repaired (do[0], line ",
+        "): too_old: the event is older than its maxAge of 2h at 2026-03-01T11:00:00Z; --at judges as of another time\n",
+        "): no_items: the list of its `each` is empty or null\n",
+        "  do[0].meta.partStr = \"lid\"   (not sent: too_old)\n",
+    ] {
+        assert!(text.contains(expected), "{expected} is not in\n{text}");
+    }
+}
+
+#[test]
+fn operations_about_suppressed_people_are_not_sent_and_say_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let list = dir.path().join("people.ndjson");
+    let config = format!("{CONFIG}privacy: {{ suppressed: {} }}\n", list.display());
+    let input = repaired("2026-03-01T10:30:00Z", "[]");
+    let of = |people: &str| -> Value {
+        std::fs::write(&list, people).unwrap();
+        let asked_for = Asked::default();
+        asked_of(&config, &input, &asked_for).unwrap().remove(0)
+    };
+    let one = of("{\"externalId\":\"u3\"}\n");
+    assert_eq!(one["operations"].as_array().unwrap().len(), 4);
+    assert_eq!(one["notSent"][1]["field"], "do[4]");
+    assert_eq!(one["notSent"][1]["kind"], "customer");
+    assert_eq!(one["notSent"][1]["reason"], "suppressed");
+    assert_eq!(one["notSent"][1].get("operations"), None);
+    let both = of("{\"externalId\":\"u3\"}\n{\"externalId\":\"u2\"}\n");
+    assert_eq!(both["notSent"][1]["operations"], 2);
+    let all = of("{\"externalId\":[\"u1\",\"u2\",\"u3\"]}\n");
+    assert_eq!(all["reason"], "suppressed");
+    let reasons = all["notSent"].as_array().unwrap().iter();
+    let reasons: Vec<&Value> = reasons.map(|one| &one["reason"]).collect();
+    let wanted = ["suppressed", "no_items", "suppressed", "suppressed", "suppressed"];
+    assert_eq!(reasons, wanted);
 }

@@ -61,6 +61,26 @@ kafka:
                 title: '"Stock"'
               - company: .properties.supplier
                 name: '"Supplier"'
+          - name: repaired
+            on: Repaired
+            do:
+              - track: .event
+                maxAge: 2h
+                meta: { partStr: .properties.part }
+              - each: .properties.parts
+                kobject: part
+                externalId: $item.id
+                title: '"Part"'
+              - kobject: repair
+                externalId: .properties.id
+                title: '"Repair \(.properties.id)"'
+              - track: .event
+                maxAge: 1h
+                late: digest
+                meta: { placeStr: .properties.place }
+              - each: .properties.friends
+                customer: $item
+                name: '"Friend"'
           - name: who
             on: identify
             do:
@@ -87,19 +107,28 @@ fn explained(input: &str, records: bool) -> Vec<Value> {
 }
 
 fn explained_by(config: &str, input: &str, records: bool) -> Vec<Value> {
-    let settings = crate::config::parse(Path::new("w.yaml"), config).unwrap();
-    let mut written = Vec::new();
-    let mut out = Output::new(&mut written);
-    let topic = Topic::new("shop");
-    let now: Timestamp = "2026-03-01T11:00:00Z".parse().unwrap();
-    let sample = sample(input, &topic, records, now);
-    explain(&settings, sample, now, &Asked::default(), &mut out).unwrap();
-    out.flush().unwrap();
-    drop(out);
-    let text = String::from_utf8(written).unwrap();
+    let text = written(config, input, records, &Asked::default()).unwrap();
     text.lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect()
+}
+
+/// What is written for these questions.
+pub(super) fn written(
+    config: &str,
+    input: &str,
+    records: bool,
+    asked: &Asked,
+) -> Result<String, CommandError> {
+    let settings = crate::config::parse(Path::new("w.yaml"), config).unwrap();
+    let mut written = Vec::new();
+    let mut out = Output::new(&mut written);
+    let now: Timestamp = "2026-03-01T11:00:00Z".parse().unwrap();
+    let sample = sample(input, &Topic::new("shop"), records, now);
+    explain(&settings, sample, now, asked, &mut out)?;
+    out.flush().unwrap();
+    drop(out);
+    Ok(String::from_utf8(written).unwrap())
 }
 
 const ORDER: &str = r#"{"type":"track","event":"Order Completed","messageId":"m1","userId":"u1","timestamp":"2026-03-01T10:00:00Z","properties":{"order_id":"o1","total":27.5}}"#;

@@ -62,6 +62,7 @@ pub(super) fn lines(explained: &Value) -> Vec<String> {
         };
         lines.push(format!("    {said}"));
     }
+    lines.extend(list(&explained["notSent"]).iter().map(not_sent));
     for value in explained
         .pointer("/trace/values")
         .map(list)
@@ -98,6 +99,24 @@ fn asked(route: &Value) -> String {
         format!(": when {when}{}", inputs(&route["inputs"]))
     });
     format!("  route {name}, line {}, {decides}{when}", route["line"])
+}
+
+fn not_sent(one: &Value) -> String {
+    let text = |name: &str| one[name].as_str().unwrap_or_default();
+    let line = one
+        .get("line")
+        .map_or_else(String::new, |line| format!(", line {line}"));
+    let items = one["operations"]
+        .as_u64()
+        .map_or_else(String::new, |items| format!(" for {items} items"));
+    format!(
+        "  not sent: {}{items}, by {} ({}{line}): {}: {}",
+        text("kind"),
+        text("route"),
+        text("field"),
+        text("reason"),
+        text("detail")
+    )
 }
 
 /// A field with what it gets, and below it where that is from.

@@ -6,15 +6,39 @@ use ingest_model::operation::Planned;
 use ingest_model::outcome::DroppedField;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::unsent::NotSent;
+
+/// What becomes of the operations of the route that decides.
+struct Fate<'t> {
+    /// The keys of all operations, with their places in `do`.
+    keys: &'t [(usize, Uuid)],
+    /// Those that are sent.
+    sent: Vec<(Uuid, Value)>,
+    not_sent: &'t [NotSent],
+    dropped: &'t [DroppedField],
+}
 
 /// What `--trace` adds to a line.
-pub(super) fn shown_trace(traced: &Traced, planned: &[Planned], dropped: &[DroppedField]) -> Value {
-    let operations: Vec<Value> = planned.iter().map(|one| shown(&one.operation)).collect();
+pub(super) fn shown_trace(
+    traced: &Traced,
+    planned: &[Planned],
+    dropped: &[DroppedField],
+    not_sent: &[NotSent],
+) -> Value {
+    let shown = |one: &Planned| (one.event_key, shown(&one.operation));
+    let fate = Fate {
+        keys: &traced.keys,
+        sent: planned.iter().map(shown).collect(),
+        not_sent,
+        dropped,
+    };
     let routes: Vec<Value> = traced.asked.iter().map(asked).collect();
     let values: Vec<Value> = traced
         .values
         .iter()
-        .map(|value| of_value(value, &operations, dropped))
+        .map(|value| of_value(value, &fate))
         .collect();
     json!({ "routes": routes, "values": values })
 }
@@ -37,7 +61,7 @@ fn asked(route: &AskedRoute) -> Value {
     Value::Object(shown)
 }
 
-fn of_value(traced: &TracedValue, operations: &[Value], dropped: &[DroppedField]) -> Value {
+fn of_value(traced: &TracedValue, fate: &Fate<'_>) -> Value {
     let mut shown = Map::new();
     shown.insert("field".to_owned(), json!(traced.field));
     if traced.place.line > 0 {
@@ -49,8 +73,11 @@ fn of_value(traced: &TracedValue, operations: &[Value], dropped: &[DroppedField]
         Ok(value) => plain(value),
         Err(_) => Value::Null,
     };
-    let sent = sent(&traced.field, operations);
-    let note = note(traced, &value, sent.as_ref(), dropped);
+    let sent = fate.sent(&traced.field);
+    let note = match fate.why_not(&traced.field) {
+        Some(reason) => Some(format!("not sent: {reason}")),
+        None => note(traced, &value, sent.as_ref(), fate.dropped),
+    };
     shown.insert("value".to_owned(), value.clone());
     if let Some(sent) = sent.filter(|sent| *sent != value) {
         shown.insert("sent".to_owned(), sent);
@@ -69,16 +96,38 @@ fn plain(value: &ingest_mapping::value::Value<'_>) -> Value {
     serde_json::from_str(&value.to_string()).unwrap_or(Value::Null)
 }
 
-/// What is in the operation under the field of a rule.
-fn sent(field: &str, operations: &[Value]) -> Option<Value> {
-    let (operation, path) = match field.strip_prefix("do[") {
-        Some(rest) => {
-            let (index, path) = rest.split_once("].")?;
-            (operations.get(index.parse::<usize>().ok()?)?, path)
+impl Fate<'_> {
+    /// The operation of a place in `do`; of a list, that of its first item, whose values are traced.
+    fn operation(&self, index: usize) -> Option<&Value> {
+        let (_, key) = self.keys.iter().find(|(of, _)| *of == index)?;
+        let found = self.sent.iter().find(|(known, _)| known == key);
+        found.map(|(_, operation)| operation)
+    }
+
+    /// Why the operation of a field is not sent, if it is not.
+    fn why_not(&self, field: &str) -> Option<&'static str> {
+        let (index, _) = in_do(field)?;
+        let one = self.not_sent.iter().find(|one| one.index == index)?;
+        (one.is_replaced || self.operation(index).is_none()).then_some(one.reason)
+    }
+
+    /// What is in the operation under the field of a rule.
+    fn sent(&self, field: &str) -> Option<Value> {
+        match in_do(field) {
+            Some((index, path)) => in_operation(self.operation(index)?, path),
+            // Whose it is stands in each operation.
+            None => in_operation(&self.sent.first()?.1, field),
         }
-        // Whose it is stands in each operation.
-        None => (operations.first()?, field),
-    };
+    }
+}
+
+/// The place in `do` of a field, and its path there.
+fn in_do(field: &str) -> Option<(usize, &str)> {
+    let (index, path) = field.strip_prefix("do[")?.split_once("].")?;
+    Some((index.parse().ok()?, path))
+}
+
+fn in_operation(operation: &Value, path: &str) -> Option<Value> {
     let found = at(operation, path).or_else(|| {
         let other = match path.split_once('.') {
             Some(("identify", key)) => format!("customer.{key}"),
