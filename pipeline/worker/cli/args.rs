@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
+use jiff::Timestamp;
 
 use super::exit::CommandError;
-use crate::clock::TimeScale;
+use crate::clock::{Clock, TimeScale};
 use crate::config::Settings;
 
 /// The configuration that a command uses.
@@ -17,6 +18,14 @@ pub struct ConfigArg {
     /// The configuration file.
     #[arg(long, short = 'c', value_name = "FILE")]
     pub config: PathBuf,
+}
+
+/// As of when a command judges.
+#[derive(Debug, Clone, Args)]
+pub struct AtArg {
+    /// Calculate ages (maxAge) as of this time instead of now, such as 2026-03-04T05:06:07Z.
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<Timestamp>,
 }
 
 /// `run`.
@@ -122,6 +131,17 @@ impl ConfigArg {
     /// When the configuration cannot be used.
     pub fn load(&self) -> Result<Settings, CommandError> {
         Ok(crate::config::load(&self.config)?)
+    }
+}
+
+// === impl AtArg ===
+
+impl AtArg {
+    /// The time, or else that of the clock.
+    #[must_use]
+    pub fn or_now(&self) -> Timestamp {
+        self.at
+            .unwrap_or_else(|| Timestamp::from_millisecond(Clock.unix_ms()).unwrap_or_default())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::judged::{Cost, Judged, Made};
@@ -29,6 +30,19 @@ pub(super) struct Comparison {
     pub(super) changes: BTreeMap<Change, Counted>,
     /// Changes beyond those that are told apart.
     pub(super) more: u64,
+    pub(super) too_old: TooOld,
+}
+
+/// What is too old for its `maxAge`, and so not compared.
+#[derive(Debug, Default)]
+pub(super) struct TooOld {
+    /// As of when ages are judged.
+    pub(super) at: Timestamp,
+    /// Operations before, and after.
+    pub(super) before: u64,
+    pub(super) after: u64,
+    /// The time of the latest of these events.
+    pub(super) latest: Option<Timestamp>,
 }
 
 /// What takes requests.
@@ -94,10 +108,35 @@ impl Units {
     }
 }
 
+impl TooOld {
+    fn add(&mut self, was: &Judged, is: &Judged) {
+        self.before += was.too_old;
+        self.after += is.too_old;
+        for one in [was, is] {
+            if one.too_old > 0 {
+                self.latest = self.latest.max(one.time);
+            }
+        }
+    }
+}
+
 impl Comparison {
+    /// Nothing yet; ages are judged as of this time.
+    pub(super) fn at(now: Timestamp) -> Self {
+        let too_old = TooOld {
+            at: now,
+            ..TooOld::default()
+        };
+        Self {
+            too_old,
+            ..Self::default()
+        }
+    }
+
     /// Adds a record.
     pub(super) fn add(&mut self, place: &str, was: &Judged, is: &Judged) {
         self.read += 1;
+        self.too_old.add(was, is);
         self.verdicts.entry(was.verdict.clone()).or_default().0 += 1;
         self.verdicts.entry(is.verdict.clone()).or_default().1 += 1;
         for one in &was.operations {

@@ -1,5 +1,6 @@
 //! What one configuration makes of a record.
 
+use ingest_mapping::mapping::WhyUnsent;
 use ingest_mapping::testing::shown;
 use ingest_model::operation::{Operation, Planned};
 use ingest_model::outcome::Verdict;
@@ -16,6 +17,10 @@ pub(super) struct Judged {
     /// `emit`, `skip no_route`, `reject missing_customer`, `not read`.
     pub(super) verdict: String,
     pub(super) operations: Vec<Made>,
+    /// How many more there would be if their event was not too old for them.
+    pub(super) too_old: u64,
+    /// When the event happened.
+    pub(super) time: Option<Timestamp>,
 }
 
 /// An operation.
@@ -45,9 +50,11 @@ pub(super) fn judge(settings: &Settings, record: &Record, now: Timestamp) -> Jud
         return Judged {
             verdict: "not read".to_owned(),
             operations: Vec::new(),
+            too_old: 0,
+            time: None,
         };
     };
-    let (_, verdict) = found.pipeline.explain(record, now);
+    let (summary, verdict) = found.pipeline.explain(record, now);
     let label = match &verdict {
         Verdict::Emit(_) => "emit".to_owned(),
         Verdict::Batch(batch) => match &batch.rejected {
@@ -66,9 +73,17 @@ pub(super) fn judge(settings: &Settings, record: &Record, now: Timestamp) -> Jud
         .iter()
         .any(|one| matches!(one.operation, Operation::Track(_)));
     let operations = planned.iter().map(|one| made(one, has_track)).collect();
+    let unsent = summary.iter().flat_map(|summary| &summary.unsent);
+    let too_old = unsent.map(|one| match one.why {
+        WhyUnsent::TooOld(_) | WhyUnsent::Late(..) => one.operations,
+        WhyUnsent::NoItems => 0,
+    });
+    let written = || Timestamp::from_millisecond(record.timestamp_ms?).ok();
     Judged {
         verdict: label,
         operations,
+        too_old: u64::try_from(too_old.sum::<usize>()).unwrap_or(u64::MAX),
+        time: summary.as_ref().and_then(|summary| summary.time).or_else(written),
     }
 }
 

@@ -30,8 +30,8 @@ use crate::config::Settings;
 pub fn run(args: &DiffArgs, out: &mut Output<'_>) -> Result<CommandExit, CommandError> {
     let before = args.config.load()?;
     let after = crate::config::load(&args.against)?;
-    let now = Timestamp::from_millisecond(Clock.unix_ms()).unwrap_or_default();
-    let sample = Sample::open(&args.sample, &before, Some(now.as_millisecond()))?;
+    let now = args.at.or_now();
+    let sample = Sample::open(&args.sample, &before, Some(Clock.unix_ms()))?;
     let comparison = compare(&before, &after, sample, now)?;
     for line in report::lines(&comparison, args, &before, &after)? {
         out.line(&line)?;
@@ -52,7 +52,7 @@ fn compare(
     mut sample: Sample,
     now: Timestamp,
 ) -> anyhow::Result<Comparison> {
-    let mut comparison = Comparison::default();
+    let mut comparison = Comparison::at(now);
     let from_kafka = sample.is_from_kafka();
     while let Some(Sampled { line, item }) = sample.read()? {
         match item {

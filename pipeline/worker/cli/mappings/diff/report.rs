@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use super::args::{DiffArgs, DiffFormat};
-use super::compare::{Change, Comparison, Counted, How};
+use super::compare::{Change, Comparison, Counted, How, TooOld};
 use crate::config::Settings;
 use crate::observe::words::plural;
 
@@ -76,6 +76,27 @@ fn head(comparison: &Comparison) -> String {
     head
 }
 
+/// How much is not compared because it is too old, and the way out.
+fn too_old(comparison: &Comparison) -> Option<String> {
+    let TooOld {
+        at,
+        before,
+        after,
+        latest,
+    } = &comparison.too_old;
+    if *before == 0 && *after == 0 {
+        return None;
+    }
+    let as_of = latest.map_or_else(
+        || "--at TIME judges as of another time".to_owned(),
+        |latest| format!("--at {latest} judges as of the latest of them"),
+    );
+    let before = plural(before, "operation");
+    Some(format!(
+        "too old for `maxAge` at {at}: {before} before, {after} after; they are left out or counted in digests. {as_of}"
+    ))
+}
+
 fn table(
     comparison: &Comparison,
     args: &DiffArgs,
@@ -85,8 +106,9 @@ fn table(
         format!("before: {before}"),
         format!("after:  {after}"),
         head(comparison),
-        String::new(),
     ];
+    lines.extend(too_old(comparison));
+    lines.push(String::new());
     let figures = figures(comparison);
     let width = figures
         .iter()
@@ -132,9 +154,14 @@ fn markdown(
     let mut lines = vec![
         format!("**{}** (`{before}` → `{after}`)", head(comparison)),
         String::new(),
+    ];
+    if let Some(told) = too_old(comparison) {
+        lines.extend([told, String::new()]);
+    }
+    lines.extend([
         "| | before | after | change |".to_owned(),
         "|---|---:|---:|---:|".to_owned(),
-    ];
+    ]);
     for (name, before, after) in figures(comparison) {
         lines.push(format!(
             "| {} | {before} | {after} | {} |",
@@ -203,6 +230,9 @@ fn document(comparison: &Comparison, args: &DiffArgs, (before, after): &(String,
         })
         .collect();
     let units = |units: super::compare::Units| json!({ "requests": units.requests, "items": units.items, "total": units.total() });
+    let too_old = &comparison.too_old;
+    let latest = too_old.latest.map(|time| time.to_string());
+    let too_old = json!({ "at": too_old.at.to_string(), "before": too_old.before, "after": too_old.after, "latest": latest });
     json!({
         "version": 1,
         "before": before,
@@ -213,6 +243,7 @@ fn document(comparison: &Comparison, args: &DiffArgs, (before, after): &(String,
         "verdicts": counts(&comparison.verdicts),
         "operations": counts(&comparison.operations),
         "requests": { "before": units(comparison.before), "after": units(comparison.after) },
+        "tooOld": too_old,
         "changes": changes,
         "more": comparison.more,
     })

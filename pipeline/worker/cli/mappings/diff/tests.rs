@@ -31,13 +31,22 @@ const SAMPLE: &str = r#"{"type":"Order","id":"o1","mail":"maria@shop.example","t
 
 /// The output and the exit of `diff` for these mappings.
 fn diff(before: &str, after: &str, arguments: &[&str]) -> (String, CommandExit) {
+    diff_of(SAMPLE, before, after, arguments)
+}
+
+fn diff_of(
+    sample: &str,
+    before: &str,
+    after: &str,
+    arguments: &[&str],
+) -> (String, CommandExit) {
     let dir = tempfile::tempdir().unwrap();
     let file = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
     file("a.yaml", &CONFIG.replace("MAPPING", "ma.yaml"));
     file("b.yaml", &CONFIG.replace("MAPPING", "mb.yaml"));
     file("ma.yaml", before);
     file("mb.yaml", after);
-    file("sample", SAMPLE);
+    file("sample", sample);
     let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
     let (a, b, sample) = (path("a.yaml"), path("b.yaml"), path("sample"));
     let line = [
@@ -114,4 +123,46 @@ fn the_exit_code_says_whether_anything_changes_if_asked_for() {
         text.contains("4 records: nothing would become otherwise"),
         "{text}"
     );
+}
+
+#[test]
+fn what_is_too_old_is_counted_with_the_way_out() {
+    let before = "routes:
+  - name: view
+    on: View
+    customer: { email: .mail }
+    do:
+      - { track: .type, maxAge: 2h }
+      - { each: .items, kobject: item, externalId: $item, title: $item }
+";
+    let after = before.replace("maxAge: 2h", "maxAge: 2h, meta: { pageStr: .page }");
+    let sample = r#"{"type":"View","mail":"maria@shop.example","time":"2026-03-01T10:00:00Z","page":"p","items":["i"]}
+{"type":"View","mail":"maria@shop.example","time":"2026-03-03T10:30:00Z","page":"p","items":[]}
+"#;
+    let with = |arguments: &[&str]| diff_of(sample, before, &after, arguments).0;
+    let text = with(&[]);
+    for expected in [
+        "2 records: nothing would become otherwise\ntoo old for `maxAge` at ",
+        ": 2 operations before, 2 after; they are left out or counted in digests. --at 2026-03-03T10:30:00Z judges as of the latest of them\n",
+    ] {
+        assert!(text.contains(expected), "{expected} is not in\n{text}");
+    }
+    let markdown = with(&["--format", "markdown"]);
+    assert!(
+        markdown.contains("\n\ntoo old for `maxAge` at ") && markdown.contains("them\n\n| | before"),
+        "{markdown}"
+    );
+    // two days before, the first is seen, and the times of the second are read all the same
+    let at = ["--at", "2026-03-01T10:30:00Z"];
+    let text = with(&at);
+    assert!(
+        text.contains("2  + track, by view: meta.pageStr added") && !text.contains("too old"),
+        "{text}"
+    );
+    let json = with(&["--at", "2026-03-03T10:30:00Z", "--format", "json"]);
+    let document: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let wanted = serde_json::json!({
+        "at": "2026-03-03T10:30:00Z", "before": 1, "after": 1, "latest": "2026-03-01T10:00:00Z",
+    });
+    assert_eq!(document["tooOld"], wanted);
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use clap::Args;
 use ingest_model::record::{Offset, Partition, Position, TopicPartition};
 
-use crate::cli::args::ConfigArg;
+use crate::cli::args::{AtArg, ConfigArg};
 use crate::cli::records::sample::SampleArgs;
 
 /// `explain`.
@@ -45,9 +45,9 @@ pub struct ExplainArgs {
     /// Write for people, in place of JSON.
     #[arg(long)]
     pub text: bool,
-    /// Calculate ages (maxAge) as of this time instead of now, such as 2026-03-04T05:06:07Z.
-    #[arg(long, value_name = "TIME")]
-    pub at: Option<jiff::Timestamp>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "described where it is declared")]
+    pub at: AtArg,
 }
 
 /// The position of a record, as people write it.

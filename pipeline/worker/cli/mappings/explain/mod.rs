@@ -97,12 +97,10 @@ struct Asked {
 /// When the configuration cannot be used, the topic is not known, the input cannot be read, or it has no such record.
 pub fn run(args: &ExplainArgs, out: &mut Output<'_>) -> Result<CommandExit, CommandError> {
     let settings = args.config.load()?;
-    let now = match args.at {
-        Some(at) => at,
-        None => Timestamp::from_millisecond(Clock.unix_ms()).unwrap_or_default(),
-    };
+    let now = args.at.or_now();
     let sample = match &args.position {
-        None => Sample::open(&args.sample, &settings, Some(now.as_millisecond()))?,
+        // Whenever they are judged, they are written now: a time that is later than its record would be passed over.
+        None => Sample::open(&args.sample, &settings, Some(Clock.unix_ms()))?,
         Some(RecordPosition(position)) => {
             let topic = &position.partition.topic;
             records::topic(Some(topic.as_str()), false, &settings)?;
