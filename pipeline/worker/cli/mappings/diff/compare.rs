@@ -67,6 +67,8 @@ pub(super) enum Change {
         before: String,
         after: String,
     },
+    /// The key of an operation, by which the worker knows a repeat.
+    EventKey,
     /// A field of an operation.
     Field {
         route: String,
@@ -154,7 +156,8 @@ impl Comparison {
         self.changed += 1;
         let mut counted = BTreeSet::new();
         for (change, values) in changes {
-            if self.changes.len() >= MOST && !self.changes.contains_key(&change) {
+            let is_told_apart = change != Change::EventKey;
+            if is_told_apart && self.changes.len() >= MOST && !self.changes.contains_key(&change) {
                 self.more += 1;
                 continue;
             }
@@ -182,9 +185,17 @@ fn changes(was: &Judged, is: &Judged) -> Found {
         };
         found.push((change, None));
     }
-    // Operations of one kind are compared in their order.
+    // Operations of one key are compared, and then those of one kind in their order.
     let mut left: Vec<&Made> = is.operations.iter().collect();
+    let mut others = Vec::new();
     for before in &was.operations {
+        let same_key = |after: &&Made| after.what == before.what && after.key == before.key;
+        match left.iter().position(same_key) {
+            Some(at) => same(before, left.remove(at), &mut found),
+            None => others.push(before),
+        }
+    }
+    for before in others {
         match left.iter().position(|after| after.what == before.what) {
             Some(at) => same(before, left.remove(at), &mut found),
             None => {
@@ -208,6 +219,9 @@ fn same(before: &Made, after: &Made, found: &mut Found) {
             after: after.route.clone(),
         };
         found.push((change, None));
+    }
+    if before.key != after.key {
+        found.push((Change::EventKey, None));
     }
     let mut fields = Vec::new();
     walk(

@@ -7,6 +7,7 @@ use ingest_model::outcome::Verdict;
 use ingest_model::record::Record;
 use jiff::Timestamp;
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::config::{Settings, TopicSettings};
 use crate::observe::words::plural;
@@ -30,6 +31,8 @@ pub(super) struct Made {
     /// `kobject order`, `track`, `identify`.
     pub(super) what: String,
     pub(super) content: Value,
+    /// By which the worker knows a repeat.
+    pub(super) key: Uuid,
     pub(super) cost: Cost,
 }
 
@@ -83,14 +86,17 @@ pub(super) fn judge(settings: &Settings, record: &Record, now: Timestamp) -> Jud
         verdict: label,
         operations,
         too_old: u64::try_from(too_old.sum::<usize>()).unwrap_or(u64::MAX),
-        time: summary.as_ref().and_then(|summary| summary.time).or_else(written),
+        time: summary
+            .as_ref()
+            .and_then(|summary| summary.time)
+            .or_else(written),
     }
 }
 
 fn made(planned: &Planned, has_track: bool) -> Made {
     let kind = planned.operation.kind();
     let mut content = shown(&planned.operation);
-    // It follows from the event and from the names of routes, which are compared as such.
+    // The key stands beside the content.
     if let Some(Value::Object(meta)) = content.get_mut("meta") {
         meta.shift_remove("eventKey");
     }
@@ -107,6 +113,7 @@ fn made(planned: &Planned, has_track: bool) -> Made {
         route: planned.route.to_string(),
         what,
         content,
+        key: planned.event_key,
         cost,
     }
 }

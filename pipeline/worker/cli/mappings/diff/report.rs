@@ -10,6 +10,9 @@ use crate::observe::words::plural;
 
 /// A value is shown up to this length.
 const LONG: usize = 120;
+/// What follows from another event key.
+const REPEATS: &str =
+    "what was delivered before the change and comes again counts as new, and is sent again";
 
 /// The lines of the report.
 pub(super) fn lines(
@@ -50,8 +53,9 @@ fn changes(comparison: &Comparison) -> Vec<(&Change, &Counted)> {
     let mut changes: Vec<_> = comparison.changes.iter().collect();
     let rank = |change: &Change| match change {
         Change::Verdict { .. } => 0,
-        Change::Removed { .. } | Change::Added { .. } | Change::Route { .. } => 1,
-        Change::Field { .. } => 2,
+        Change::EventKey => 1,
+        Change::Removed { .. } | Change::Added { .. } | Change::Route { .. } => 2,
+        Change::Field { .. } => 3,
     };
     changes.sort_by_key(|(change, counted)| (rank(change), std::cmp::Reverse(counted.records)));
     changes
@@ -267,6 +271,7 @@ fn fields(change: &Change) -> Value {
         } => {
             json!({ "change": "route", "operation": what, "before": before, "after": after })
         }
+        Change::EventKey => json!({ "change": "eventKey", "follows": REPEATS }),
         Change::Field {
             route,
             what,
@@ -288,6 +293,9 @@ fn words(change: &Change) -> String {
             before,
             after,
         } => format!("{what}: by {after} in place of {before}"),
+        Change::EventKey => {
+            format!("~ event key (another id, format, route or place in `do`): {REPEATS}")
+        }
         Change::Field {
             route,
             what,

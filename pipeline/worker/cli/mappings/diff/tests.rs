@@ -34,12 +34,7 @@ fn diff(before: &str, after: &str, arguments: &[&str]) -> (String, CommandExit) 
     diff_of(SAMPLE, before, after, arguments)
 }
 
-fn diff_of(
-    sample: &str,
-    before: &str,
-    after: &str,
-    arguments: &[&str],
-) -> (String, CommandExit) {
+fn diff_of(sample: &str, before: &str, after: &str, arguments: &[&str]) -> (String, CommandExit) {
     let dir = tempfile::tempdir().unwrap();
     let file = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
     file("a.yaml", &CONFIG.replace("MAPPING", "ma.yaml"));
@@ -149,7 +144,8 @@ fn what_is_too_old_is_counted_with_the_way_out() {
     }
     let markdown = with(&["--format", "markdown"]);
     assert!(
-        markdown.contains("\n\ntoo old for `maxAge` at ") && markdown.contains("them\n\n| | before"),
+        markdown.contains("\n\ntoo old for `maxAge` at ")
+            && markdown.contains("them\n\n| | before"),
         "{markdown}"
     );
     // two days before, the first is seen, and the times of the second are read all the same
@@ -165,4 +161,62 @@ fn what_is_too_old_is_counted_with_the_way_out() {
         "at": "2026-03-03T10:30:00Z", "before": 1, "after": 1, "latest": "2026-03-01T10:00:00Z",
     });
     assert_eq!(document["tooOld"], wanted);
+}
+
+#[test]
+fn event_keys_that_change_are_counted_with_what_follows() {
+    let follows =
+        "what was delivered before the change and comes again counts as new, and is sent again";
+    let with_id = |id: &str| format!("event: {{ id: {id} }}\n{BEFORE}");
+    let line = format!(
+        "2  ~ event key (another id, format, route or place in `do`): {follows}\n              line 1, line 2\n"
+    );
+    // another id, a route of another name, and an operation in front of the others
+    for (before, after) in [
+        (with_id(".id"), with_id(".total")),
+        (
+            BEFORE.to_owned(),
+            BEFORE.replace("name: order", "name: orders"),
+        ),
+        (
+            BEFORE.to_owned(),
+            BEFORE.replace("do:\n", "do:\n      - { identify: { name: .name } }\n"),
+        ),
+    ] {
+        let (text, exit) = diff(&before, &after, &["--exit-code"]);
+        assert!(text.contains(&line), "{text}");
+        assert_eq!(exit, CommandExit::Faults);
+    }
+    let with_format = |format: &str| {
+        let arguments = ["--format", format, "--examples", "1"];
+        diff(&with_id(".id"), &with_id(".total"), &arguments).0
+    };
+    let document: serde_json::Value = serde_json::from_str(&with_format("json")).unwrap();
+    let change = serde_json::json!({
+        "change": "eventKey", "follows": follows, "records": 2, "examples": [{ "at": "line 1" }],
+    });
+    assert_eq!(document["changes"], serde_json::json!([change]));
+    let markdown = with_format("markdown");
+    assert!(
+        markdown.contains("| 2 | ~ event key (") && markdown.contains(" | line 1, … |"),
+        "{markdown}"
+    );
+}
+
+#[test]
+fn an_item_that_is_new_in_a_list_changes_no_other() {
+    let mapping = "routes:
+  - name: order
+    on: Order
+    customer: none
+    do: [ { each: LIST, kobject: item, externalId: $item, title: $item } ]
+";
+    let before = mapping.replace("LIST", ".items");
+    let after = mapping.replace("LIST", "'.items + [\"z\"]'");
+    let sample = r#"{"type":"Order","items":["a","b"]}"#;
+    let (text, _) = diff_of(sample, &before, &after, &[]);
+    assert!(
+        text.contains("1  + kobject item, by order\n") && !text.contains("~ "),
+        "{text}"
+    );
 }
