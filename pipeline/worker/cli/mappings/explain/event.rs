@@ -12,7 +12,7 @@ pub(super) struct ShownEvent {
     pub(super) name: String,
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     kind: Option<&'static str>,
-    id: Option<String>,
+    pub(super) id: Option<String>,
     time: Option<String>,
     /// What the source itself counts its states by.
     #[serde(skip_serializing_if = "Option::is_none")]

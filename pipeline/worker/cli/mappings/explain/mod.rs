@@ -7,6 +7,7 @@
 mod args;
 mod event;
 mod request;
+mod same_id;
 mod text;
 mod trace;
 mod unsent;
@@ -27,6 +28,7 @@ use serde_json::Value;
 
 pub use self::args::{ExplainArgs, RecordPosition};
 use self::event::ShownEvent;
+use self::same_id::{Mark, SameIds, is_aged, marks};
 use self::trace::shown_trace;
 use self::unsent::{NotSent, not_sent_of, skip_detail, without};
 use crate::cli::exit::{CommandError, CommandExit};
@@ -69,6 +71,9 @@ struct Explained {
     /// Where each value comes from.
     #[serde(skip_serializing_if = "Option::is_none")]
     trace: Option<Value>,
+    /// By which it may be taken for a repeat.
+    #[serde(skip)]
+    marks: Vec<Mark>,
 }
 
 /// An optional field that is left out.
@@ -113,7 +118,14 @@ pub fn run(args: &ExplainArgs, out: &mut Output<'_>) -> Result<CommandExit, Comm
         trace: args.trace,
         text: args.text,
     };
-    explain(&settings, sample, now, &asked, out)?;
+    let beside = explain(&settings, sample, now, &asked, out)?;
+    if !beside.is_empty() {
+        out.flush()?;
+        let mut error = Output::stderr();
+        for line in beside {
+            error.line(&line)?;
+        }
+    }
     Ok(CommandExit::Good)
 }
 
@@ -135,16 +147,18 @@ fn suppressed(settings: &Settings) -> Result<SuppressedList, CommandError> {
     }
 }
 
+/// Writes what is asked for. What comes back is for standard error, where it is in nobody's way.
 fn explain(
     settings: &Settings,
     mut sample: Sample,
     now: Timestamp,
     asked: &Asked,
     out: &mut Output<'_>,
-) -> Result<(), CommandError> {
+) -> Result<Vec<String>, CommandError> {
     let registry = settings.schemas().context("schema_registry")?;
     let suppressed = suppressed(settings)?;
     let (mut read, mut shown) = (0_u64, 0_u64);
+    let mut same_ids = SameIds::default();
     let from_kafka = sample.is_from_kafka();
     while let Some(Sampled { line, item }) = sample.read()? {
         read += 1;
@@ -184,6 +198,9 @@ fn explain(
                 }
             }
             shown += 1;
+            if let Some(event) = &one.event {
+                same_ids.add(event, &one.marks, &one.place());
+            }
             if asked.text {
                 let whole = serde_json::to_value(&one).context("cannot write a line")?;
                 for line in text::lines(&whole) {
@@ -202,7 +219,14 @@ fn explain(
             plural(usize::try_from(read).unwrap_or(usize::MAX), "record")
         )));
     }
-    Ok(())
+    let told = same_ids.lines();
+    if !asked.text {
+        return Ok(told);
+    }
+    for line in told {
+        out.line(&line)?;
+    }
+    Ok(Vec::new())
 }
 
 /// What becomes of a record, or of each event of one that is a batch.
@@ -224,9 +248,29 @@ fn explained(
     };
     match registry.open(&found.encoding, record) {
         Ok(Opened::Record(opened)) => {
-            let events = found.pipeline.explain_each(&opened, now).into_iter();
+            let events = found.pipeline.explain_each(&opened, now);
+            // An old sample is not compared by what is left of it.
+            let in_time = events.iter().any(is_aged).then_some(Timestamp::UNIX_EPOCH);
+            let in_time = in_time.map(|epoch| found.pipeline.explain_each(&opened, epoch));
+            let all_marks: Vec<Vec<Mark>> = in_time
+                .as_ref()
+                .unwrap_or(&events)
+                .iter()
+                .map(|event| marks(event, suppressed))
+                .collect();
             events
-                .map(|event| one(line, &found.pipeline, without(suppressed, event), now, with_trace))
+                .into_iter()
+                .zip(all_marks)
+                .map(|(event, marks)| Explained {
+                    marks,
+                    ..one(
+                        line,
+                        &found.pipeline,
+                        without(suppressed, event),
+                        now,
+                        with_trace,
+                    )
+                })
                 .collect()
         }
         Ok(Opened::Rejected(rejected)) => vec![Explained::rejected(line, rejected)],
@@ -260,7 +304,13 @@ fn one(
     let traced = (with_trace || !suppressed.is_empty())
         .then(|| pipeline.trace(&record))
         .flatten();
-    let not_sent = not_sent_of(pipeline.mapping(), unsent, &suppressed, traced.as_ref(), now);
+    let not_sent = not_sent_of(
+        pipeline.mapping(),
+        unsent,
+        &suppressed,
+        traced.as_ref(),
+        now,
+    );
     let traced = traced.filter(|_| with_trace);
     let unread = || match &verdict {
         Verdict::Skip(SkipReason::NotForKustomer) => ShownEvent::unread(&record),
@@ -269,6 +319,7 @@ fn one(
     let explained = Explained {
         line,
         position: None,
+        marks: Vec::new(),
         trace: traced.map(|traced| shown_trace(&traced, planned, &dropped, &not_sent)),
         member,
         event: summary.map(ShownEvent::from).or_else(unread),
@@ -332,11 +383,22 @@ impl Explained {
         }
     }
 
+    /// Where it is in the sample, for people.
+    fn place(&self) -> String {
+        let line = || format!("line {}", self.line);
+        let at = self.position.clone().unwrap_or_else(line);
+        match self.member {
+            Some(member) => format!("{at}, event {member}"),
+            None => at,
+        }
+    }
+
     /// A line without a record that the worker would read.
     fn no_record(line: u64, problem: String) -> Self {
         Self {
             line,
             position: None,
+            marks: Vec::new(),
             trace: None,
             member: None,
             event: None,

@@ -120,15 +120,26 @@ pub(super) fn written(
     records: bool,
     asked: &Asked,
 ) -> Result<String, CommandError> {
+    Ok(written_both(config, input, records, asked)?.0)
+}
+
+/// What is written, and what is said beside it on standard error.
+pub(super) fn written_both(
+    config: &str,
+    input: &str,
+    records: bool,
+    asked: &Asked,
+) -> Result<(String, String), CommandError> {
     let settings = crate::config::parse(Path::new("w.yaml"), config).unwrap();
     let mut written = Vec::new();
     let mut out = Output::new(&mut written);
     let now: Timestamp = "2026-03-01T11:00:00Z".parse().unwrap();
     let sample = sample(input, &Topic::new("shop"), records, now);
-    explain(&settings, sample, now, asked, &mut out)?;
+    let beside = explain(&settings, sample, now, asked, &mut out)?;
     out.flush().unwrap();
     drop(out);
-    Ok(String::from_utf8(written).unwrap())
+    let beside = beside.into_iter().map(|line| line + "\n").collect();
+    Ok((String::from_utf8(written).unwrap(), beside))
 }
 
 const ORDER: &str = r#"{"type":"track","event":"Order Completed","messageId":"m1","userId":"u1","timestamp":"2026-03-01T10:00:00Z","properties":{"order_id":"o1","total":27.5}}"#;
