@@ -11,7 +11,7 @@ use super::expr::{Expr, Scope};
 use super::model::bad::OnBad;
 use super::model::batches::Batches;
 use super::model::names::{EVERY, fold, with_folded};
-use super::model::{Action, EmptyText, Head, Route, Test};
+use super::model::{Action, EmptyText, Head, Named, Route, Test};
 use super::node::Place;
 use crate::decode::{Decoded, Envelope, Format};
 use crate::event::Event;
@@ -25,7 +25,9 @@ pub struct Mapping {
     file: Arc<str>,
     pub(super) head: Head,
     /// What expressions use by name, in the order of the names.
-    lets: Vec<Expr>,
+    pub(super) lets: Vec<Expr>,
+    /// Where each of them is named.
+    pub(super) named: Vec<Named>,
     pub(super) routes: Vec<Route>,
     /// For each folded event name its routes in their order, including those for every event.
     by_name: HashMap<String, Vec<usize>>,
@@ -53,7 +55,7 @@ impl Mapping {
     pub(super) fn assemble(
         file: &str,
         head: Head,
-        lets: Vec<Expr>,
+        (lets, named): (Vec<Expr>, Vec<Named>),
         routes: Vec<Route>,
         tests: Vec<Test>,
         doubts: Vec<MappingError>,
@@ -81,6 +83,7 @@ impl Mapping {
             file: Arc::from(file),
             head,
             lets,
+            named,
             routes,
             by_name,
             for_every,

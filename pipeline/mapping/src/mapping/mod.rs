@@ -50,7 +50,7 @@ pub(crate) use self::model::bad::covers;
 pub use self::model::names::fold;
 pub(crate) use self::model::{OPERATIONS, Test, entry_names};
 pub use self::promises::{KlassUse, RouteInfo};
-pub use self::trace::{AskedRoute, Traced, TracedValue};
+pub use self::trace::{AskedRoute, Traced, TracedValue, TracedVariable};
 
 #[cfg(test)]
 mod tests;

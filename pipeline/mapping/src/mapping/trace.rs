@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::apply::MAX_ITEMS;
 use super::compiled::Mapping;
+use super::expr::names::Names;
 use super::expr::{Expr, Scope, inputs};
 use super::model::{Action, Route};
 use super::node::Place;
@@ -58,6 +59,25 @@ pub struct TracedValue {
     pub value: Result<Value<'static>, String>,
     /// The parts of the event that it names, with their values.
     pub inputs: Vec<(String, Value<'static>)>,
+    /// The variables of the file that it names.
+    pub variables: Vec<TracedVariable>,
+}
+
+/// What a variable in an expression stands for: a value of `let`, or the item of a list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TracedVariable {
+    /// Its name with its sign, such as `$order`.
+    pub name: String,
+    /// The file that names it, if it is another one than that of the route.
+    pub file: Option<Arc<str>>,
+    /// The place there; line 0 if it is not known.
+    pub place: Place,
+    /// Its expression; of an item, that of the list.
+    pub expression: String,
+    /// What it gives; of a list, the first item.
+    pub value: Result<Value<'static>, String>,
+    /// The parts of the event that the expression names, with their values.
+    pub inputs: Vec<(String, Value<'static>)>,
 }
 
 /// The fields of a route that have expressions.
@@ -80,6 +100,10 @@ impl Mapping {
         };
         for route in self.routes_of(event) {
             let when = route.when.as_ref();
+            let look = Look {
+                mapping: self,
+                route,
+            };
             // A condition that fails decides, too: it rejects the record.
             let holds = || when.is_none_or(|when| when.holds(&scope).unwrap_or(true));
             let only_deletions = route.only_deletions && !event.deleted;
@@ -87,7 +111,7 @@ impl Mapping {
             traced.asked.push(AskedRoute {
                 route: Arc::clone(&route.name),
                 place: route.place,
-                when: when.map(|when| value(route, "when".to_owned(), when, &scope)),
+                when: when.map(|when| look.value("when".to_owned(), when, &scope)),
                 only_deletions,
                 decides,
             });
@@ -95,7 +119,7 @@ impl Mapping {
                 let all = route.expressions().into_iter();
                 traced.route = Some(Arc::clone(&route.name));
                 traced.values = all
-                    .map(|(field, expr)| of_first_item(route, field, expr, &scope))
+                    .map(|(field, expr)| look.of_first_item(field, expr, &scope))
                     .collect();
                 traced.keys = keys(route, event, record, &scope);
                 break;
@@ -144,7 +168,12 @@ fn keys(
     };
     let mut keys = Vec::new();
     for index in 0..rules.len() {
-        let key = |item| (index, event_key(event, record, &route.name, index + 1, item));
+        let key = |item| {
+            (
+                index,
+                event_key(event, record, &route.name, index + 1, item),
+            )
+        };
         let Some(list) = each.get(index).and_then(Option::as_ref) else {
             keys.push(key(None));
             continue;
@@ -169,41 +198,106 @@ fn place_of(route: &Route, field: &str) -> Option<Place> {
     found.map(|(_, place)| *place)
 }
 
-/// The value of a field; of one that is made for each item of a list, that for the first item.
-fn of_first_item(route: &Route, field: String, expr: &Expr, scope: &Scope<'_>) -> TracedValue {
-    let Some(list) = route.list_of(&field) else {
-        return value(route, field, expr, scope);
-    };
-    let items = list.eval(scope).ok().flatten();
-    let first = match &items {
-        Some(Value::Array(items)) => items.first(),
-        Some(_) | None => None,
-    };
-    match first {
-        Some(item) => value(route, field, expr, &scope.of_item(item, 0)),
-        None => TracedValue {
-            place: place_of(route, &field).unwrap_or_default(),
-            field,
+/// Looks at the expressions of a route.
+struct Look<'m> {
+    mapping: &'m Mapping,
+    route: &'m Route,
+}
+
+impl Look<'_> {
+    /// The value of a field; of one that is made for each item of a list, that for the first item.
+    fn of_first_item(&self, field: String, expr: &Expr, scope: &Scope<'_>) -> TracedValue {
+        let Some(list) = self.route.list_of(&field) else {
+            return self.value(field, expr, scope);
+        };
+        let items = list.eval(scope).ok().flatten();
+        let first = match &items {
+            Some(Value::Array(items)) => items.first(),
+            Some(_) | None => None,
+        };
+        match first {
+            Some(item) => self.value(field, expr, &scope.of_item(item, 0)),
+            None => TracedValue {
+                place: place_of(self.route, &field).unwrap_or_default(),
+                expression: expr.text().to_owned(),
+                value: Ok(Value::Null),
+                inputs: Vec::new(),
+                variables: self.variables(&field, expr, scope),
+                field,
+            },
+        }
+    }
+
+    fn value(&self, field: String, expr: &Expr, scope: &Scope<'_>) -> TracedValue {
+        TracedValue {
+            place: place_of(self.route, &field).unwrap_or_default(),
             expression: expr.text().to_owned(),
-            value: Ok(Value::Null),
-            inputs: Vec::new(),
-        },
+            value: given(expr, scope),
+            inputs: looked_at(expr, scope),
+            variables: self.variables(&field, expr, scope),
+            field,
+        }
+    }
+
+    /// What the variables in an expression stand for.
+    fn variables(&self, field: &str, expr: &Expr, scope: &Scope<'_>) -> Vec<TracedVariable> {
+        let mut found: Vec<TracedVariable> = Vec::new();
+        for index in expr.lets() {
+            let (lets, named) = (&self.mapping.lets, &self.mapping.named);
+            let (Some(expr), Some(named)) = (lets.get(*index), named.get(*index)) else {
+                continue;
+            };
+            let name = format!("${}", named.name);
+            if found.iter().all(|known| known.name != name) {
+                found.push(TracedVariable {
+                    name,
+                    file: (named.file != self.route.file).then(|| Arc::clone(&named.file)),
+                    place: named.place,
+                    expression: expr.text().to_owned(),
+                    value: given(expr, scope),
+                    inputs: looked_at(expr, scope),
+                });
+            }
+        }
+        let is_item = |path: &String| path.starts_with(ITEM) || path.starts_with("$index");
+        if let Some(list) = self.route.list_of(field)
+            && inputs(expr.text()).iter().any(is_item)
+        {
+            let each = field.split_inclusive(']').next().unwrap_or_default();
+            let item = look(ITEM.to_owned(), scope);
+            found.push(TracedVariable {
+                name: ITEM.to_owned(),
+                file: None,
+                place: place_of(self.route, &format!("{each}.each")).unwrap_or_default(),
+                expression: list.text().to_owned(),
+                value: Ok(item.map(|(_, item)| item).unwrap_or_default()),
+                inputs: looked_at(list, scope),
+            });
+        }
+        found
     }
 }
 
-fn value(route: &Route, field: String, expr: &Expr, scope: &Scope<'_>) -> TracedValue {
+/// The item of a list.
+const ITEM: &str = "$item";
+
+/// What an expression gives: null if that is nothing, or why it fails.
+fn given(expr: &Expr, scope: &Scope<'_>) -> Result<Value<'static>, String> {
     let found = expr.eval(scope);
     let found = found.map(|value| value.unwrap_or_default().into_owned());
-    let look = |path: String| {
-        let at = Expr::compile(&path).ok()?;
-        let value = at.eval(scope).ok()?.unwrap_or_default().into_owned();
-        Some((path, value))
-    };
-    TracedValue {
-        place: place_of(route, &field).unwrap_or_default(),
-        field,
-        expression: expr.text().to_owned(),
-        value: found.map_err(|failed| failed.what.to_owned()),
-        inputs: inputs(expr.text()).into_iter().filter_map(look).collect(),
-    }
+    found.map_err(|failed| failed.what.to_owned())
+}
+
+/// The parts of the event that an expression names, with their values.
+fn looked_at(expr: &Expr, scope: &Scope<'_>) -> Vec<(String, Value<'static>)> {
+    let paths = inputs(expr.text()).into_iter();
+    paths.filter_map(|path| look(path, scope)).collect()
+}
+
+fn look(path: String, scope: &Scope<'_>) -> Option<(String, Value<'static>)> {
+    let mut names = Names::default();
+    names.set_item(scope.is_of_item());
+    let at = Expr::compile_with(&path, &names).ok()?;
+    let value = at.eval(scope).ok()?.unwrap_or_default().into_owned();
+    Some((path, value))
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::super::error::{Excerpt, MappingError, nearest};
 use super::super::expr::Expr;
 use super::super::expr::names::Names;
+use super::super::model::Named;
 use super::super::node::{Content, Key, Node, Place};
 use crate::value::Value;
 
@@ -141,11 +142,18 @@ impl<'a> Reader<'a> {
         expr.map(|expr| expr.lets().to_vec()).unwrap_or_default()
     }
 
-    /// All values of `let`.
-    pub(super) fn into_lets(self) -> Vec<Expr> {
-        let null = || Expr::literal(Value::Null);
-        let all = self.lets.into_iter();
-        all.map(|one| one.expr.unwrap_or_else(null)).collect()
+    /// All values of `let`, and where each is named.
+    pub(super) fn into_lets(self) -> (Vec<Expr>, Vec<Named>) {
+        let named = |one: Let| {
+            let expr = one.expr.unwrap_or_else(|| Expr::literal(Value::Null));
+            let named = Named {
+                name: one.at.rsplit('.').next().unwrap_or_default().to_owned(),
+                file: one.file,
+                place: one.place,
+            };
+            (expr, named)
+        };
+        self.lets.into_iter().map(named).unzip()
     }
 
     /// A file that this one names.

@@ -6,7 +6,7 @@ use super::super::expr::Expr;
 use super::super::model::bad::OnBad;
 use super::super::model::names::{EVERY, fold};
 use super::super::model::{Action, CustomerRule, OnHold, OwnerRule, Route};
-use super::super::node::{Content, Node};
+use super::super::node::{Content, Node, Place};
 use super::customer::customer;
 use super::file::RouteHead;
 use super::named;
@@ -93,6 +93,7 @@ fn route_with_names(
     if let Some(node) = fields.get("delete").filter(|_| reader.deletes) {
         reader.doubt_never_deleted(node, at, head);
     }
+    let mut places = reader::places(node);
     let action = match (fields.get("skip"), fields.get("do")) {
         _ if fields.get("delete").is_some() && deletes.is_none() => None,
         (None, None) if deletes == Some(Deletion::Ignore) => {
@@ -115,8 +116,11 @@ fn route_with_names(
             let customer = match fields.get("customer") {
                 Some(node) => customer(reader, node, &format!("{at}.customer")),
                 None if reader.deletes => Some(CustomerRule::Nobody),
-                None if reader.marks => marked(reader, node, &format!("{at}.do")),
-                None => head.customer(reader),
+                None if reader.marks => marked(reader, node, &format!("{at}.do"), &mut places),
+                None => {
+                    places.extend(head.customer_places());
+                    head.customer(reader)
+                }
             };
             let rules = rules::all(
                 reader,
@@ -159,7 +163,7 @@ fn route_with_names(
         name: Arc::from(name?),
         file: reader.file_name(),
         place: fields.place,
-        places: reader::places(node),
+        places,
         on: on?,
         types: types?,
         when,
@@ -222,7 +226,12 @@ fn deletion(
 
 /// The customer of the events of a route that marks objects. Each of these belongs to whom it belonged to, so that none is made;
 /// other operations are for the customer of the first.
-fn marked(reader: &mut Reader<'_>, list: &Node, at: &str) -> Option<CustomerRule> {
+fn marked(
+    reader: &mut Reader<'_>,
+    list: &Node,
+    at: &str,
+    places: &mut Vec<(String, Place)>,
+) -> Option<CustomerRule> {
     let Content::List(items) = &list.content else {
         return Some(CustomerRule::Nobody); // reported with the operations
     };
@@ -268,6 +277,7 @@ fn marked(reader: &mut Reader<'_>, list: &Node, at: &str) -> Option<CustomerRule
     let told = (reader.errors.len(), reader.doubts.len());
     let klass = klass(reader, &klass_node, &at);
     let external_id = reader.expr(&id, &at);
+    places.push((".customer.from.externalId".to_owned(), id.place));
     reader.errors.truncate(told.0);
     reader.doubts.truncate(told.1);
     Some(match (klass, external_id) {

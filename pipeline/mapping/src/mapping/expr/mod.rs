@@ -56,7 +56,7 @@ pub(super) fn constants(text: &str) -> Vec<String> {
     jq::constants(text)
 }
 
-/// The paths of the event that an expression names, for people.
+/// The paths of the event, and of the item of a list, that an expression names, for people.
 pub(super) fn inputs(text: &str) -> Vec<String> {
     jq::inputs(text)
 }

@@ -113,6 +113,12 @@ impl<'a> Scope<'a> {
         }
     }
 
+    /// Whether it is that of an item.
+    #[must_use]
+    pub(in crate::mapping) fn is_of_item(&self) -> bool {
+        self.item.is_some()
+    }
+
     /// The scope of the record.
     fn root(&self) -> &Scope<'a> {
         self.item.map_or(self, |(root, _, _)| root)

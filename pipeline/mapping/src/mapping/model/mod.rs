@@ -215,6 +215,14 @@ pub(crate) struct Test {
     pub(crate) rejected: Vec<u32>,
 }
 
+/// Where a value of `let` is named.
+#[derive(Debug)]
+pub(super) struct Named {
+    pub(super) name: String,
+    pub(super) file: Arc<str>,
+    pub(super) place: Place,
+}
+
 /// What a file has besides its routes and tests.
 #[derive(Debug, Default)]
 pub(super) struct Head {

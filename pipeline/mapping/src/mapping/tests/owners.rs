@@ -155,3 +155,18 @@ tests:
     assert_eq!(mapping.run_tests(), []);
     assert_eq!(compile(SHIPPED.trim_start_matches('\n')).routes().len(), 2);
 }
+
+#[test]
+fn the_customer_of_marked_objects_is_where_the_first_of_them_is_named() {
+    let mapping = compile(
+        "  - name: gone
+    on: Gone
+    delete: mark
+    do:
+      - { kobject: order, externalId: .id, version: .n }
+      - { track: .type }
+",
+    );
+    let found = mapping.place_in("gone", "customer.from.externalId");
+    assert_eq!(found.unwrap().1.line, 6);
+}

@@ -20,7 +20,7 @@ lines. With --records each line is a Kafka record:\n  {\"topic\": …, \"partiti
 bytes as \"valueBase64\", as \"keyBase64\", and in a header as {\"base64\": …}. Schemas are asked of schema_registry. \
 A record without a timestamp counts as produced now. Event ids that are shared by events that are not the same are listed at the end, with --text there, otherwise on standard \
 error. --position and --last read records from Kafka.\n\nWith --trace each line also has the routes that were asked, with their conditions, and for each value its \
-field, the line of the mapping, the expression, the parts of the event that it names, what it gives, and what was changed to make it fit.\n\nExamples:\n  kustomer-ingest explain --config worker.yaml events.ndjson\n  \
+field, the line of the mapping, the expression, the parts of the event and the variables that it names, what it gives, and what was changed to make it fit.\n\nExamples:\n  kustomer-ingest explain --config worker.yaml events.ndjson\n  \
 kustomer-ingest explain --config worker.yaml --position shop.events/3/40817 --trace --text\n  kustomer-ingest explain --config worker.yaml --last 1h --event 'Order Completed'\n  kcat -C -b \
 localhost:9092 -t shop.events -e -o -10 | kustomer-ingest explain --config worker.yaml"
 )]

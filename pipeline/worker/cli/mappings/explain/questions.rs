@@ -219,7 +219,10 @@ fn operations_that_are_not_sent_while_others_are_say_why() {
         all.map(|one| one["kind"].as_str().unwrap().to_owned())
             .collect()
     };
-    assert_eq!(kinds(&lines[0]), ["kobject", "digest", "customer", "customer"]);
+    assert_eq!(
+        kinds(&lines[0]),
+        ["kobject", "digest", "customer", "customer"]
+    );
     let not_sent = lines[0]["notSent"].as_array().unwrap();
     let said: Vec<(&str, &str, &str)> = not_sent
         .iter()
@@ -308,6 +311,76 @@ fn operations_about_suppressed_people_are_not_sent_and_say_so() {
     assert_eq!(all["reason"], "suppressed");
     let reasons = all["notSent"].as_array().unwrap().iter();
     let reasons: Vec<&Value> = reasons.map(|one| &one["reason"]).collect();
-    let wanted = ["suppressed", "no_items", "suppressed", "suppressed", "suppressed"];
+    let wanted = [
+        "suppressed",
+        "no_items",
+        "suppressed",
+        "suppressed",
+        "suppressed",
+    ];
     assert_eq!(reasons, wanted);
+}
+
+#[test]
+fn a_trace_shows_what_variables_stand_for_and_where_defaults_are() {
+    let config = CONFIG.replace(
+        "        routes:\n",
+        "        let:\n          no: .properties.no\n          key: '\"loyalty:\\($no)\"'\n        defaults:\n          customer: { externalId: $key }\n        routes:\n",
+    );
+    let config = config.replace(
+        "          - name: repaired\n",
+        "          - name: ordered\n            on: Ordered\n            when: $no != null\n            do:\n              - each: .properties.lines\n                \
+         kobject: line\n                externalId: $item.id\n                title: '\"\\($index) of \\($no)\"'\n          - name: repaired\n",
+    );
+    let line_of = |text: &str| {
+        let found = config.lines().position(|line| line.contains(text));
+        u64::try_from(found.unwrap() + 1).unwrap()
+    };
+    let input = r#"{"value":{"type":"track","event":"Ordered","userId":"u1","timestamp":"2026-03-01T10:00:00Z","properties":{"no":7,"lines":[{"id":"a"},{"id":"b"}]}}}"#;
+    let with_trace = Asked {
+        trace: true,
+        ..Asked::default()
+    };
+    let lines = asked_of(&config, input, &with_trace).unwrap();
+    let trace = &lines[0]["trace"];
+    let values = trace["values"].as_array().unwrap();
+    let of = |field: &str| values.iter().find(|value| value["field"] == field).unwrap();
+    let whose = of("customer.externalId");
+    assert_eq!(whose["line"], line_of("customer: { externalId: $key }"));
+    let key = serde_json::json!({
+        "name": "$key", "line": line_of("          key: "), "expression": "\"loyalty:\\($no)\"",
+        "inputs": {}, "value": "loyalty:7",
+    });
+    assert_eq!(whose["variables"], serde_json::json!([key]));
+    let no = serde_json::json!({
+        "name": "$no", "line": line_of("          no: "), "expression": ".properties.no",
+        "inputs": { ".properties.no": 7 }, "value": 7,
+    });
+    assert_eq!(trace["routes"][0]["variables"], serde_json::json!([no]));
+    let item = |number: usize, field: &str| of(field)["variables"][number].clone();
+    let wanted = serde_json::json!({
+        "name": "$item", "line": line_of("each: .properties.lines"), "expression": ".properties.lines",
+        "inputs": { ".properties.lines": [{ "id": "a" }, { "id": "b" }] }, "value": { "id": "a" },
+    });
+    assert_eq!(item(0, "do[0].externalId"), wanted);
+    assert_eq!(of("do[0].externalId")["inputs"]["$item.id"], "a");
+    assert_eq!(
+        (item(0, "do[0].title"), item(1, "do[0].title")),
+        (no, wanted)
+    );
+    assert_eq!(of("do[0].each").get("variables"), None);
+
+    let text = written(&config, input, true, &for_people()).unwrap();
+    for expected in [
+        format!(
+            "\n      $key = \"loyalty:7\", line {}: \"loyalty:\\($no)\"\n",
+            line_of("          key: ")
+        ),
+        format!(
+            "\n      $no = 7, line {}: .properties.no; .properties.no is 7\n",
+            line_of("          no: ")
+        ),
+    ] {
+        assert!(text.contains(&expected), "{expected} is not in\n{text}");
+    }
 }

@@ -43,6 +43,7 @@ pub(super) fn lines(explained: &Value) -> Vec<String> {
         .unwrap_or_default()
     {
         lines.push(asked(route));
+        lines.extend(variables(route));
     }
     for operation in list(&explained["operations"]) {
         let request = &operation["request"];
@@ -128,7 +129,7 @@ fn of_value(value: &Value) -> Vec<String> {
     let line = value
         .get("line")
         .map_or_else(String::new, |line| format!("line {line}: "));
-    vec![
+    let mut lines = vec![
         format!(
             "  {} = {}{note}",
             value["field"].as_str().unwrap_or_default(),
@@ -139,7 +140,33 @@ fn of_value(value: &Value) -> Vec<String> {
             value["expression"].as_str().unwrap_or_default(),
             inputs(&value["inputs"])
         ),
-    ]
+    ];
+    lines.extend(variables(value));
+    lines
+}
+
+/// What the variables in an expression stand for.
+fn variables(value: &Value) -> impl Iterator<Item = String> {
+    list(&value["variables"]).iter().map(|one| {
+        let text = |name: &str| one[name].as_str().unwrap_or_default();
+        let gives = match one["fails"].as_str() {
+            Some(why) => format!("fails: {why}"),
+            None => short(&one["value"]),
+        };
+        let line = one
+            .get("line")
+            .map_or_else(String::new, |line| format!("line {line}"));
+        let file = match one["file"].as_str() {
+            Some(file) => format!(" of {file}"),
+            None => String::new(),
+        };
+        format!(
+            "      {} = {gives}, {line}{file}: {}{}",
+            text("name"),
+            text("expression"),
+            inputs(&one["inputs"])
+        )
+    })
 }
 
 fn inputs(inputs: &Value) -> String {

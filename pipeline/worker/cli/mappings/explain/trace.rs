@@ -1,6 +1,6 @@
 //! The path of each value: the expression, what it looked at, what it gave, and what became of that.
 
-use ingest_mapping::mapping::{AskedRoute, Traced, TracedValue};
+use ingest_mapping::mapping::{AskedRoute, Traced, TracedValue, TracedVariable};
 use ingest_mapping::testing::shown;
 use ingest_model::operation::Planned;
 use ingest_model::outcome::DroppedField;
@@ -49,7 +49,8 @@ fn asked(route: &AskedRoute) -> Value {
     shown.insert("line".to_owned(), json!(route.place.line));
     if let Some(when) = &route.when {
         shown.insert("when".to_owned(), json!(when.expression));
-        shown.insert("inputs".to_owned(), inputs(when));
+        shown.insert("inputs".to_owned(), inputs(&when.inputs));
+        shown.extend(variables(when));
         if let Err(why) = &when.value {
             shown.insert("fails".to_owned(), json!(why));
         }
@@ -68,7 +69,8 @@ fn of_value(traced: &TracedValue, fate: &Fate<'_>) -> Value {
         shown.insert("line".to_owned(), json!(traced.place.line));
     }
     shown.insert("expression".to_owned(), json!(traced.expression));
-    shown.insert("inputs".to_owned(), inputs(traced));
+    shown.insert("inputs".to_owned(), inputs(&traced.inputs));
+    shown.extend(variables(traced));
     let value = match &traced.value {
         Ok(value) => plain(value),
         Err(_) => Value::Null,
@@ -86,10 +88,34 @@ fn of_value(traced: &TracedValue, fate: &Fate<'_>) -> Value {
     Value::Object(shown)
 }
 
-fn inputs(traced: &TracedValue) -> Value {
-    let all = traced.inputs.iter();
+fn inputs(inputs: &[(String, ingest_mapping::value::Value<'static>)]) -> Value {
+    let all = inputs.iter();
     all.map(|(path, value)| (path.clone(), plain(value)))
         .collect()
+}
+
+/// What the variables in an expression stand for.
+fn variables(traced: &TracedValue) -> Option<(String, Value)> {
+    let all: Vec<Value> = traced.variables.iter().map(variable).collect();
+    (!all.is_empty()).then(|| ("variables".to_owned(), Value::Array(all)))
+}
+
+fn variable(traced: &TracedVariable) -> Value {
+    let mut shown = Map::new();
+    shown.insert("name".to_owned(), json!(traced.name));
+    if let Some(file) = &traced.file {
+        shown.insert("file".to_owned(), json!(&**file));
+    }
+    if traced.place.line > 0 {
+        shown.insert("line".to_owned(), json!(traced.place.line));
+    }
+    shown.insert("expression".to_owned(), json!(traced.expression));
+    shown.insert("inputs".to_owned(), inputs(&traced.inputs));
+    match &traced.value {
+        Ok(value) => shown.insert("value".to_owned(), plain(value)),
+        Err(why) => shown.insert("fails".to_owned(), json!(why)),
+    };
+    Value::Object(shown)
 }
 
 fn plain(value: &ingest_mapping::value::Value<'_>) -> Value {

@@ -4,7 +4,7 @@ use super::super::super::model::bad::OnBad;
 use super::super::super::model::{CustomerRule, OnHold};
 use super::super::super::node::{Node, Place};
 use super::super::customer::customer;
-use super::super::reader::{Fields, Reader};
+use super::super::reader::{Fields, Reader, places};
 use crate::decode::Format;
 use ingest_model::operation::MissingCustomer;
 
@@ -54,6 +54,14 @@ impl<'n> RouteHead<'n> {
             head.customer = (reader.errors.len() == before).then_some(node);
         }
         head
+    }
+
+    /// The places of that customer's fields, by their paths in a route.
+    pub(in crate::mapping::compile) fn customer_places(&self) -> Vec<(String, Place)> {
+        let found = self.customer.map(places).unwrap_or_default().into_iter();
+        found
+            .map(|(path, place)| (format!(".customer{path}"), place))
+            .collect()
     }
 
     /// The customer of a route that names none.

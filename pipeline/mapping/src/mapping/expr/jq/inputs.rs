@@ -8,10 +8,12 @@ use crate::value::Value;
 
 /// The most paths of one expression.
 const MOST: usize = 50;
+/// The variables that no file names.
+const GIVEN: &[&str] = &["event", "record", "item", "index"];
 /// Functions whose arguments see the same `.` as the function itself.
 const SAME_INPUT: &[&str] = &["select", "first", "last", "has", "error", "isvalid", "test"];
 
-/// The paths from `.`, `$event` and `$record` that an expression has, in their order, each once.
+/// The paths from `.`, `$event`, `$record` and `$item` that an expression has, and `$index`, in their order, each once.
 pub(in crate::mapping::expr) fn of(text: &str) -> Vec<String> {
     let Ok(term) = parse::parse(text) else {
         return Vec::new();
@@ -67,7 +69,7 @@ fn walk(term: &Term, is_content: bool, found: &mut Vec<String>) {
 fn path(term: &Term, is_content: bool) -> Option<String> {
     match term {
         Term::Id => is_content.then(|| ".".to_owned()),
-        Term::Var(name) if matches!(name.as_str(), "event" | "record") => Some(format!("${name}")),
+        Term::Var(name) if GIVEN.contains(&name.as_str()) => Some(format!("${name}")),
         Term::Index(base, key, _) => {
             let base = path(base, is_content)?;
             match &**key {
@@ -121,6 +123,8 @@ mod tests {
                 vec![".items"],
             ),
             ("$record.headers.shop", vec!["$record.headers.shop"]),
+            ("$item.sku // $index", vec!["$item.sku", "$index"]),
+            ("$order.id", vec![]),
             ("5", vec![]),
             ("not jq (", vec![]),
         ] {
