@@ -279,16 +279,19 @@ fn header(reader: &mut Reader<'_>, node: &Node) -> Header {
     let Some(fields) = reader.fields(node, "event", HEADER_KEYS) else {
         return Header::default();
     };
+    reader.names.set_header(true);
     let mut expr = |name: &str| {
         fields
             .get(name)
             .and_then(|node| reader.expr(node, &format!("event.{name}")))
     };
-    Header {
+    let header = Header {
         each: expr("each").map(Each::new),
         name: expr("name"),
         id: expr("id"),
         time: expr("time"),
         deleted: expr("deleted"),
-    }
+    };
+    reader.names.set_header(false);
+    header
 }

@@ -12,6 +12,8 @@ pub(crate) struct Names {
     tables: Vec<Arc<Table>>,
     /// There are `$item` and `$index`.
     item: bool,
+    /// The expression is of the header, which is read before there is an event and before any `let`.
+    header: bool,
 }
 
 /// Names of variables that a file cannot give.
@@ -50,6 +52,17 @@ impl Names {
     #[must_use]
     pub(crate) fn has_item(&self) -> bool {
         self.item
+    }
+
+    /// Whether expressions are those of the header.
+    pub(crate) fn set_header(&mut self, header: bool) {
+        self.header = header;
+    }
+
+    /// Whether the expression is of the header.
+    #[must_use]
+    pub(crate) fn is_of_header(&self) -> bool {
+        self.header
     }
 
     /// The place of a value.

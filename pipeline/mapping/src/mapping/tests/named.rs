@@ -197,6 +197,15 @@ fn what_is_wrong_with_a_name_is_said_with_its_place() {
             "let.a-b: not the name of a variable; a letter, then letters",
         ),
         (
+            "event: { id: '[$no, .at]' }\nlet: { no: .no }\n",
+            "m.yaml:1:14: event.id: there is no variable `$no` in `[$no, .at]`; `let` does not reach the header `event`, which is read first: \
+             write the expression out here; the only variable is `$record`",
+        ),
+        (
+            "event: { id: $recrd.key }\n",
+            "event.id: there is no variable `$recrd` in `$recrd.key`; did you mean `$record`?",
+        ),
+        (
             "let: { a: $item }\n",
             "let.a: there is no variable `$item` in `$item`; `$item` and `$index` are there only in an operation with `each`",
         ),

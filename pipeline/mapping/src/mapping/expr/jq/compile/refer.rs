@@ -17,6 +17,10 @@ pub(super) fn no_variable(name: &str, names: &Names) -> Refused {
             "`$item` and `$index` are there only in an operation with `each`".to_owned()
         }
         Some(near) if near != name => format!("did you mean `${near}`?"),
+        _ if names.is_of_header() => {
+            "`let` does not reach the header `event`, which is read first: write the expression out here; the only variable is `$record`"
+                .to_owned()
+        }
         _ if names.lets() == 0 => "only `$event` and `$record` are defined".to_owned(),
         _ => {
             let all: Vec<String> = known().map(|name| format!("`${name}`")).collect();
