@@ -15,7 +15,7 @@ use std::fmt;
 
 use ingest_mapping::mapping::node::{Content, Node, Place as NodePlace};
 
-pub(crate) use self::profile::{RawAnswer, RawJob, RawProfile, RawProfilePlace, read_profile};
+pub(crate) use self::profile::read_profile;
 pub(crate) use self::reader::{read, tree};
 use super::fault::Spot;
 
@@ -220,6 +220,49 @@ pub(crate) struct RawKustomer {
     pub(crate) max_concurrency: Leaf,
     pub(crate) creates_per_customer: Leaf,
     pub(crate) profile: RawProfilePlace,
+}
+
+/// `kustomer.profile`.
+#[derive(Debug)]
+pub(crate) struct RawProfilePlace {
+    pub(crate) place: Place,
+    /// The key is present, with whatever value.
+    pub(crate) given: bool,
+    pub(crate) file: Leaf,
+    pub(crate) of: Leaf,
+}
+
+/// A profile.
+#[derive(Debug)]
+pub(crate) struct RawProfile {
+    pub(crate) place: Place,
+    pub(crate) version: Leaf,
+    pub(crate) organisation: Leaf,
+    pub(crate) probed_at: Leaf,
+    pub(crate) program: Leaf,
+    pub(crate) answers: Vec<RawAnswer>,
+    /// `None` if it is not a list.
+    pub(crate) jobs: Option<Vec<RawJob>>,
+}
+
+/// One of its answers.
+#[derive(Debug)]
+pub(crate) struct RawAnswer {
+    pub(crate) name: &'static str,
+    pub(crate) place: Place,
+    pub(crate) answer: Leaf,
+    /// What shows it, for people.
+    pub(crate) evidence: Vec<At<Scalar>>,
+}
+
+/// One of its bulk jobs.
+#[derive(Debug)]
+pub(crate) struct RawJob {
+    pub(crate) place: Place,
+    pub(crate) id: Leaf,
+    pub(crate) ended_at: Leaf,
+    pub(crate) readable_at: Leaf,
+    pub(crate) lost_at: Leaf,
 }
 
 /// `kustomer.reserve_at[]`.

@@ -5,52 +5,9 @@ use std::path::Path;
 use ingest_mapping::mapping::node::Node;
 
 use super::reader::{Reader, Section};
-use super::{At, Leaf, Place, Scalar};
+use super::{RawAnswer, RawJob, RawProfile, RawProfilePlace};
 use crate::config::fault::Faults;
 use crate::config::settings::profile::ANSWERS;
-
-/// `kustomer.profile`.
-#[derive(Debug)]
-pub(crate) struct RawProfilePlace {
-    pub(crate) place: Place,
-    /// The key is present, with whatever value.
-    pub(crate) given: bool,
-    pub(crate) file: Leaf,
-    pub(crate) of: Leaf,
-}
-
-/// A profile.
-#[derive(Debug)]
-pub(crate) struct RawProfile {
-    pub(crate) place: Place,
-    pub(crate) version: Leaf,
-    pub(crate) organisation: Leaf,
-    pub(crate) probed_at: Leaf,
-    pub(crate) program: Leaf,
-    pub(crate) answers: Vec<RawAnswer>,
-    /// `None` if it is not a list.
-    pub(crate) jobs: Option<Vec<RawJob>>,
-}
-
-/// One of its answers.
-#[derive(Debug)]
-pub(crate) struct RawAnswer {
-    pub(crate) name: &'static str,
-    pub(crate) place: Place,
-    pub(crate) answer: Leaf,
-    /// What shows it, for people.
-    pub(crate) evidence: Vec<At<Scalar>>,
-}
-
-/// One of its bulk jobs.
-#[derive(Debug)]
-pub(crate) struct RawJob {
-    pub(crate) place: Place,
-    pub(crate) id: Leaf,
-    pub(crate) ended_at: Leaf,
-    pub(crate) readable_at: Leaf,
-    pub(crate) lost_at: Leaf,
-}
 
 /// Reads the tree of a profile and reports every fault of shape.
 pub(crate) fn read_profile(file: &Path, tree: &Node, faults: &mut Faults) -> RawProfile {

@@ -306,7 +306,7 @@ fn one(
         .flatten();
     let not_sent = not_sent_of(
         pipeline.mapping(),
-        unsent,
+        &unsent,
         &suppressed,
         traced.as_ref(),
         now,

@@ -58,12 +58,12 @@ pub(super) fn without(
 /// The operations of the route that are not sent, in the order of the route.
 pub(super) fn not_sent_of(
     mapping: &Mapping,
-    unsent: Vec<Unsent>,
+    unsent: &[Unsent],
     suppressed: &[Planned],
     traced: Option<&Traced>,
     now: Timestamp,
 ) -> Vec<NotSent> {
-    let mut all: Vec<NotSent> = unsent.into_iter().map(|one| of_age(one, now)).collect();
+    let mut all: Vec<NotSent> = unsent.iter().map(|one| of_age(one, now)).collect();
     for planned in suppressed {
         let keys = traced
             .map(|traced| traced.keys.iter())
@@ -97,7 +97,7 @@ pub(super) fn not_sent_of(
     all
 }
 
-fn of_age(unsent: Unsent, now: Timestamp) -> NotSent {
+fn of_age(unsent: &Unsent, now: Timestamp) -> NotSent {
     let older = |max_age: &SignedDuration| {
         let max_age = shown_age(*max_age);
         format!("the event is older than its maxAge of {max_age} at {now}")

@@ -26,7 +26,7 @@ pub struct ProbeArgs {
     #[command(flatten)]
     #[expect(missing_docs, reason = "described where it is declared")]
     pub key: KeyArgs,
-    /// The host of the organisation, as in kustomer.base_url: says that it is a sandbox. The API does not tell.
+    /// The host of the organisation, as the configuration has it: says that it is a sandbox. The API does not tell.
     #[arg(long, value_name = "HOST")]
     pub sandbox: Option<String>,
     /// Make a customer and objects in it, and delete them.

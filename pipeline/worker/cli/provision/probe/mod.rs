@@ -91,7 +91,7 @@ async fn asked(
         host,
         klass: Klass(klass.as_str().into()),
         run,
-        limit: limits.limit.unwrap_or(quota.limit()),
+        limit: limits.limit.unwrap_or_else(|| quota.limit()),
         made: Made::default(),
         with_references: true,
         settled: Vec::new(),

@@ -58,7 +58,7 @@ pub(super) fn plan(
     let named = |question: &Question| args.only.is_empty() || args.only.contains(question);
     let mut usual = 0;
     for (questions, requests, makes) in GROUPS {
-        for question in questions.iter().filter(|one| named(*one)) {
+        for question in questions.iter().filter(|one| named(one)) {
             let consent = if args.allows(*question) {
                 String::new()
             } else {

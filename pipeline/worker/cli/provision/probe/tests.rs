@@ -63,10 +63,10 @@ impl Sandbox {
         ];
         line.extend(["--out", &out, "--klass", "order"]);
         line.extend(arguments);
-        match Cli::try_parse_from(line).unwrap().command {
-            Command::Probe(args) => args,
-            other => panic!("{other:?}"),
-        }
+        let Command::Probe(args) = Cli::try_parse_from(line).unwrap().command else {
+            panic!("it is a probe");
+        };
+        args
     }
 
     /// What it prints, and how it ends.
@@ -280,7 +280,7 @@ fn each_answer_follows_what_the_organisation_does() {
             ("rev-step", _) => assert_eq!(answers.first_revision, None, "nobody counts so"),
             ("client-ref", _) => assert_eq!(answers.item_references, Some(ItemReferences::Refused)),
             ("bulk-create-limit", _) => {
-                assert_eq!(answers.creates_in_jobs, Some(CreatesInJobs::Free))
+                assert_eq!(answers.creates_in_jobs, Some(CreatesInJobs::Free));
             }
             _ => {}
         }
@@ -409,7 +409,8 @@ fn a_key_that_could_not_clean_up_makes_nothing() {
         if expected.starts_with("others") {
             // Others are seen once the minute has begun.
             sandbox.world.ask("GET", "/v1/klasses", None);
-            std::thread::sleep(Duration::from_millis(700));
+            let begun = async { tokio::time::sleep(Duration::from_millis(700)).await };
+            sandbox.world.runtime.block_on(begun);
         }
         let (text, exit) = sandbox.run(&["--sandbox", &sandbox.host, MAKE]);
         assert_eq!(exit, CommandExit::Failed, "{text}");
