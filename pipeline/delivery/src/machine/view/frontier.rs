@@ -475,16 +475,20 @@ mod tests {
             machine.step(now + Duration::from_secs(seconds), Input::Wake);
         }
     }
+
     #[test]
     fn a_reported_stall_is_shown_with_its_beginning() {
         let now = start();
         let mut machine = waiting(now);
-        let partition = machine.snapshot(now).partitions[0].partition.clone();
         let later = |seconds| now + Duration::from_secs(seconds);
         assert!(machine.partitions.watch_frontiers(later(10)));
-        let stuck = |machine: &Machine| machine.snapshot(later(20)).partitions[0].stuck_since;
+        let stuck = |machine: &Machine| {
+            let views = machine.snapshot(later(20)).partitions;
+            let view = views.iter().find(|view| view.partition == partition());
+            view.unwrap().stuck_since
+        };
         assert_eq!(stuck(&machine), None);
-        machine.partitions.stall_reported(later(80), &partition);
+        machine.partitions.stall_reported(later(80), &partition());
         assert_eq!(stuck(&machine), Some(later(10)));
     }
 }
