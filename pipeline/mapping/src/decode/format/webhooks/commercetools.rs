@@ -1,5 +1,5 @@
 //! The notifications of commercetools in their own form, and in that of CloudEvents: there the notification is the `data`, and in
-//! binary mode the value itself. The attributes of the CloudEvent are `$event.attributes`.
+//! binary mode the value itself. The attributes around it are `$event.attributes`.
 //!
 //! | | from |
 //! |---|---|
