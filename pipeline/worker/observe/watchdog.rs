@@ -56,7 +56,8 @@ impl Watchdog {
         });
         let mut stalled = Vec::new();
         for view in &snapshot.partitions {
-            let stuck = view.stuck_since;
+            // what a drain has abandoned stays open for the next owner
+            let stuck = view.stuck_since.filter(|_| !view.draining);
             let stuck = stuck.map(|since| now.saturating_duration_since(since));
             if let Some(since) = stuck.filter(|since| *since >= STALLED_AFTER) {
                 stalled.push(Stalled {

@@ -88,6 +88,13 @@ impl Partitions {
         }
     }
 
+    /// Something leads the frontier of this partition on.
+    pub(crate) fn stall_over(&mut self, partition: &TopicPartition) {
+        if let Some(assignment) = self.assignments.get_mut(partition) {
+            assignment.standing.reported = None;
+        }
+    }
+
     /// The lowest open record of a partition, and since when the frontier is known to be there.
     pub(crate) fn lowest(&self, partition: &TopicPartition) -> Option<(RecordId, Option<Instant>)> {
         let assignment = self.assignments.get(partition)?;

@@ -3,7 +3,7 @@
 /// First beliefs about what the API leaves open, in place of caution.
 ///
 /// They are of another day and perhaps of another
-/// organisation, so nothing is lost where one is wrong: what answers show corrects it, as far as answers can show it. Each is
+/// organisation. No record is lost where one is wrong, and what answers show corrects it, as far as answers can show it. Each is
 /// about custom objects alone; customers and companies are learnt as ever.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Beliefs {

@@ -291,6 +291,8 @@ impl Machine {
                     offset,
                     stage,
                 });
+            } else {
+                self.partitions.stall_over(&partition);
             }
         }
         debug_assert!(stalled.is_empty(), "invariant I10 is broken: {stalled:?}");
@@ -490,5 +492,8 @@ mod tests {
         assert_eq!(stuck(&machine), None);
         machine.partitions.stall_reported(later(80), &partition());
         assert_eq!(stuck(&machine), Some(later(10)));
+        // a cause is known again
+        machine.step(later(150), Input::Wake);
+        assert_eq!(stuck(&machine), None);
     }
 }

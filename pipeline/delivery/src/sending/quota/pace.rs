@@ -17,7 +17,7 @@ use governor::{Quota as Rate, RateLimiter};
 ///
 /// The log alone keeps the minute within what was earned in it: each allowance for as long as it counted. So replicas whose
 /// allowances never add up to more than the target do not send more than it in any minute either, although what one had a
-/// moment ago is another's now.
+/// moment ago is another's now: but for what one had saved up when its part fell, a hundredth at most.
 #[derive(Debug)]
 pub(super) struct Pace {
     minute: Duration,

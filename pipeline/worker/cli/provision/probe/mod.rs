@@ -124,6 +124,11 @@ async fn asked(
         }
     };
     if args.remove.is_some() {
+        if cleaned == Cleaned::default() {
+            return Err(CommandError::Failed(anyhow!(
+                "there is no customer with the external id {customer}: nothing was deleted"
+            )));
+        }
         for line in report::remains(&probe, &cleaned) {
             out.line(&line)?;
         }

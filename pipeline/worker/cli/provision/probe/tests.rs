@@ -30,8 +30,15 @@ impl Sandbox {
     fn limited(limit: u64, switches: &[(&str, &str)]) -> Self {
         let config = Config {
             limit,
-            time_scale: SCALE,
             ..Config::default()
+        };
+        Self::of(config, switches)
+    }
+
+    fn of(config: Config, switches: &[(&str, &str)]) -> Self {
+        let config = Config {
+            time_scale: SCALE,
+            ..config
         };
         let world = World::of(config, switches);
         let file = world.dir.path().join("w.yaml");
@@ -394,6 +401,33 @@ fn what_was_kept_can_be_removed_by_its_external_id() {
         ("deleted: 2 objects, 1 customer\n", CommandExit::Good)
     );
     sandbox.is_empty();
+}
+
+#[test]
+fn what_could_not_be_deleted_keeps_its_customer_and_is_removed_later() {
+    let script = r#"{ "rules": [ { "name": "no", "when": { "endpoint": "kobject.delete", "count": 1 }, "do": { "action": "status", "status": 500 } } ] }"#;
+    let config = Config {
+        limit: 1_000,
+        faults: Some(kustomer_sim::FaultScript::parse(script).unwrap()),
+        ..Config::default()
+    };
+    let sandbox = Sandbox::of(config, &[]);
+    let said = ["--sandbox", &sandbox.host, MAKE];
+    let asks = ["--json", "--only", "created-at"];
+    let (text, exit) = sandbox.run(&[&said, &asks[..]].concat());
+    assert_eq!(exit, CommandExit::Failed, "{text}");
+    let found: Value = serde_json::from_str(&text).unwrap();
+    let customer = found["customer"].as_str().unwrap();
+    assert!(text.contains("by whom the rest is found"), "{text}");
+    assert_eq!(sandbox.world.server.account().customers_total, 1);
+    let removes = ["--remove", customer];
+    let (text, exit) = sandbox.run(&[&said, &removes[..]].concat());
+    assert_eq!(exit, CommandExit::Good, "{text}");
+    sandbox.is_empty();
+    // There is nothing to remove any more.
+    let (text, exit) = sandbox.run(&[&said, &removes[..]].concat());
+    assert_eq!(exit, CommandExit::Failed, "{text}");
+    assert!(text.contains("there is no customer"), "{text}");
 }
 
 #[test]
