@@ -15,7 +15,8 @@
 //! * A partition is handed back only after its requested commits were answered, or at the drain deadline, whichever
 //!   comes first. What is released without having been handed back is reported as lost.
 //! * With other credentials, the consumer is made anew ([`SourceRenewer`]): its partitions are revoked like any others,
-//!   drained and handed back; then it leaves the group, and its successor joins.
+//!   drained and handed back; then it leaves the group, and its successor joins. If the group takes them away meanwhile,
+//!   that is at once.
 //! * If a commit is fenced while partitions are being drained, the drain ends: the group has given them away.
 //!
 //! Commands come through an unbounded channel. They answer events or follow the worker's commit interval, and the poll

@@ -280,14 +280,20 @@ async fn commits_without_brokers(
     broker: &EmbeddedBroker,
     settings: &KafkaSettings,
 ) -> (Source, Assigned) {
-    fill(settings, "events", 0, 0, 3).await;
-    let mut source = start(settings);
-    let assigned = source.assigned().await.remove(0);
-    source.records(3).await;
+    let (source, assigned) = all_read(settings).await;
     broker.set_down(true).unwrap();
     source.send(SourceCommand::Commit {
         entries: vec![entry(&assigned, 2, None)],
     });
+    (source, assigned)
+}
+
+/// A source that was given the only partition, and has read its three records.
+async fn all_read(settings: &KafkaSettings) -> (Source, Assigned) {
+    fill(settings, "events", 0, 0, 3).await;
+    let mut source = start(settings);
+    let assigned = source.assigned().await.remove(0);
+    source.records(3).await;
     (source, assigned)
 }
 
@@ -413,34 +419,55 @@ async fn a_stop_is_clean_and_fast_and_so_is_letting_go_of_both_ends() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_that_hangs_is_answered_when_the_consumer_is_made_anew() {
+    renews_while_a_commit_hangs(Duration::from_secs(30), Duration::from_secs(2)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_hangs_is_answered_even_if_the_group_gave_the_partitions_away() {
+    renews_while_a_commit_hangs(Duration::from_secs(6), Duration::from_secs(20)).await;
+}
+
+/// The commit is answered when the drain ends, or the session before.
+async fn renews_while_a_commit_hangs(session: Duration, drain: Duration) {
     let broker = EmbeddedBroker::start(&[("events", 1)]).unwrap();
     let settings = settings_with(&broker, &["events"], |options| {
-        options.drain_deadline = Duration::from_secs(2);
-        options
-            .properties
-            .insert("session.timeout.ms".to_owned(), "30000".to_owned());
+        options.drain_deadline = drain;
+        let session = session.as_millis().to_string();
+        let properties = &mut options.properties;
+        properties.insert("session.timeout.ms".to_owned(), session);
+        properties.insert("socket.timeout.ms".to_owned(), "60000".to_owned());
     });
-    // Without a coordinator, the client keeps a commit back for the session's time.
-    let (mut source, assigned) = commits_without_brokers(&broker, &settings).await;
+    let (mut source, assigned) = all_read(&settings).await;
+    // The commit is on its way, and nobody answers it.
+    broker.set_round_trip_time(PATIENCE * 3).unwrap();
+    source.send(SourceCommand::Commit {
+        entries: vec![entry(&assigned, 2, None)],
+    });
     let renewer = source.handle.renewer();
     let mut renewing = tokio::task::JoinSet::new();
     let same = settings.clone();
+    let began = Instant::now();
     renewing.spawn(async move { renewer.renew(same).await });
     let (partition, epoch) = (assigned.partition, assigned.epoch);
-    let began = Instant::now();
+    let mut lost = None;
     loop {
-        assert!(began.elapsed() < PATIENCE, "nobody answers the commit");
         match source.event().await {
             SourceEvent::Committed { entries, result } => {
                 assert_eq!(entries, [(partition, epoch, Offset(2))]);
                 assert_eq!(result.unwrap_err().kind, CommitFailureKind::Timeout);
                 break;
             }
+            SourceEvent::Lost(_) => lost = lost.or_else(|| Some(began.elapsed())),
             SourceEvent::Records(_) => panic!("nothing is read meanwhile"),
             _ => {}
         }
+        assert!(
+            began.elapsed() < session.min(drain) + Duration::from_secs(12),
+            "nobody answers the commit"
+        );
     }
-    broker.set_down(false).unwrap();
+    assert_eq!(lost.unwrap() < drain, session < drain, "{lost:?}");
+    broker.set_round_trip_time(Duration::ZERO).unwrap();
     renewing.join_next().await.unwrap().unwrap().unwrap();
     source.stop().await;
 }

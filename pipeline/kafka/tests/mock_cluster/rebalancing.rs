@@ -74,7 +74,11 @@ async fn second_member_joins(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revoked_partition_stays_until_it_is_handed_back() {
     let broker = EmbeddedBroker::start(&[("events", 2)]).unwrap();
-    let settings = settings(&broker, &["events"]);
+    // The broker waits for the first member for little less than its session, and refuses its commits afterwards.
+    let settings = settings_with(&broker, &["events"], |options| {
+        let properties = &mut options.properties;
+        properties.insert("session.timeout.ms".to_owned(), "12000".to_owned());
+    });
     let (mut first, mut second, revoking) = second_member_joins(&settings).await;
     let (moving, epoch) = revoking[0].clone();
     fill(&settings, "events", moving.partition.0, 4, 4).await;

@@ -40,16 +40,19 @@ impl Driver {
         }
     }
 
-    /// Whether a renewal was asked for and everything is drained, or its time is over.
+    /// Whether a renewal was asked for and everything is drained, or its time is over. A stop ends what waits.
     pub(super) fn may_renew(&self) -> bool {
-        self.renewal.is_some()
-            && match self.partitions.revocation_deadline() {
-                None => self.commits.is_idle(),
-                Some(deadline) => {
-                    let drained = self.partitions.is_drained() && self.commits.is_idle();
-                    drained || clock::now() >= deadline
-                }
-            }
+        if self.renewal.is_none() || self.stopping.is_some() {
+            return false;
+        }
+        // Where the group took all partitions away meanwhile, a commit of theirs brings nothing any more; the old credentials
+        // may not even be able to deliver it.
+        self.partitions
+            .revocation_deadline()
+            .is_none_or(|deadline| {
+                let drained = self.partitions.is_drained() && self.commits.is_idle();
+                drained || clock::now() >= deadline
+            })
     }
 
     /// Leaves the group, and joins it with the new settings; with the old ones if the client refuses those.
