@@ -59,18 +59,26 @@ pub(crate) async fn own(test: &str) -> Option<OwnBroker> {
     if !engine(test).await {
         return None;
     }
-    // It was free a moment ago; a port picked by the engine would change with every start.
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    drop(listener);
-    let request = request().with_mapped_port(port, KAFKA_PORT.as_u16().tcp());
-    let container = start(request)
-        .await
-        .unwrap_or_else(|cause| panic!("{cause}"));
-    let broker = Broker {
-        address: format!("127.0.0.1:{port}"),
-    };
-    Some(OwnBroker { broker, container })
+    // A port picked by the engine would change with every start. This one was free a moment ago; somebody may have taken it since.
+    for tries_left in (0..3).rev() {
+        let listener = TcpListener::bind("0.0.0.0:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let request = request().with_mapped_port(port, KAFKA_PORT.as_u16().tcp());
+        match start(request).await {
+            Ok(container) => {
+                let broker = Broker {
+                    address: format!("127.0.0.1:{port}"),
+                };
+                return Some(OwnBroker { broker, container });
+            }
+            Err(cause) => {
+                let taken = cause.to_string().contains("address already in use");
+                assert!(taken && tries_left > 0, "{cause}");
+            }
+        }
+    }
+    panic!("no port stayed free");
 }
 
 impl OwnBroker {

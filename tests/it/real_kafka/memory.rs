@@ -143,7 +143,7 @@ async fn customers_that_nobody_knows_take_the_budget_and_a_constant_too() {
         cap >> 20,
         account.bulk.item_errors,
     ));
-    // unoptimised, 171 MiB were seen
+    // unoptimised, 159 to 165 MiB on a quiet machine, 171 on a busy one
     assert!(
         memory <= budget + CONSTANT + CONSTANT / 8,
         "{memory} bytes resident"

@@ -252,7 +252,13 @@ impl Worker {
             "the worker has ended\n{}",
             self.tail()
         );
-        let broken = self.metrics().await.sum("invariants_broken_total", &[]);
+        let metrics = wait_for(
+            "metrics",
+            || self.tail(),
+            async || Some(self.metrics().await).filter(|metrics| !metrics.0.is_empty()),
+        )
+        .await;
+        let broken = metrics.sum("invariants_broken_total", &[]);
         assert!(
             broken.abs() < 0.5,
             "{broken} invariants broken\n{}",
