@@ -261,9 +261,7 @@ pub async fn run(
                 // From now on the records are charged to the budget.
                 drop(room);
                 pump.came_in(&all);
-                for one in all {
-                    pump.mapped(one);
-                }
+                pump.mapped(all);
             }
         }
     }
@@ -302,9 +300,13 @@ impl Pump {
     }
 
     fn step(&mut self, input: Input) {
+        self.step_all([input]);
+    }
+
+    fn step_all(&mut self, inputs: impl AsRef<[Input]> + IntoIterator<Item = Input>) {
         let now = Clock.now();
-        self.recorder.input(now, &input);
-        let effects = self.machine.step(now, input);
+        self.recorder.inputs(now, inputs.as_ref());
+        let effects = self.machine.step_all(now, inputs);
         self.recorder.effects(now, &effects);
         if effects.is_empty() {
             return;

@@ -14,6 +14,9 @@ use super::mappers::{Mapped, MappedRecord};
 use super::requests::Answered;
 use crate::clock::Clock;
 
+/// Mapped records in one step, at most. More save hardly anything; each step is looked at as a whole by whoever reads a recording.
+const AT_ONCE: usize = 64;
+
 impl Pump {
     /// Counts the records of a batch: neighbours of one topic together.
     pub(super) fn came_in(&mut self, all: &[Mapped]) {
@@ -26,16 +29,30 @@ impl Pump {
         }
     }
 
-    pub(super) fn mapped(&mut self, mapped: Mapped) {
+    /// Mapped records go in, a few to a step: what follows from a step is done once for all of them.
+    pub(super) fn mapped(&mut self, all: Vec<Mapped>) {
+        let mut all = all.into_iter();
+        let mut followed = Vec::new();
+        while all.len() > 0 {
+            let few = all.by_ref().take(AT_ONCE);
+            let inputs: Vec<Input> = few.map(|one| self.input_of(one, &mut followed)).collect();
+            self.step_all(inputs);
+            for (position, epoch) in followed.drain(..) {
+                self.trace_taken(&position, epoch);
+            }
+        }
+    }
+
+    fn input_of(&mut self, mapped: Mapped, followed: &mut Vec<(Position, Epoch)>) -> Input {
         match mapped {
             Mapped::Skipped(run, notes) => {
                 let topic = &run.partition.topic;
                 notes
                     .iter()
                     .for_each(|notes| self.observer.noted(topic, notes));
-                self.step(Input::Skipped(run));
+                Input::Skipped(run)
             }
-            Mapped::Waits(missing) => self.step(Input::SchemaMissing(missing)),
+            Mapped::Waits(missing) => Input::SchemaMissing(missing),
             Mapped::Record(mapped) => {
                 let MappedRecord {
                     record,
@@ -49,8 +66,9 @@ impl Pump {
                 } = *mapped;
                 let topic = &record.position.partition.topic;
                 self.observer.noted(topic, &notes);
-                let followed = self.trace_record(&record, traffic);
-                self.step(Input::Record {
+                let position = self.trace_record(&record, traffic);
+                followed.extend(position.map(|position| (position, epoch)));
+                Input::Record {
                     record,
                     epoch,
                     event_ms,
@@ -58,9 +76,6 @@ impl Pump {
                     verdict,
                     dropped,
                     event_ids,
-                });
-                if let Some(position) = followed {
-                    self.trace_taken(&position, epoch);
                 }
             }
         }

@@ -311,7 +311,7 @@ async fn a_recording_is_written_when_it_is_asked_for() {
     let now = Clock.now();
     let machine = ingest_delivery::machine::MachineSettings::new(100, 1.0, 0, 1.0).unwrap();
     recorder.begin(now, 0, &machine);
-    recorder.input(now, &ingest_delivery::machine::Input::Wake);
+    recorder.inputs(now, &[ingest_delivery::machine::Input::Wake]);
     recorder.effects(now, &[]);
     let (status, body) = answer(recorder).await;
     assert_eq!(status, 200);

@@ -21,7 +21,7 @@ use ingest_model::weight::{
     verdict_bytes,
 };
 
-/// One step.
+/// One step, or one input of a step that several went into.
 #[derive(Debug, Clone)]
 pub(super) struct Kept {
     /// Its number, from 1.
@@ -29,7 +29,9 @@ pub(super) struct Kept {
     /// Nanoseconds since the process began to record.
     pub(super) nanos: u64,
     pub(super) given: Given,
-    /// What came out; `None` where the step did not end.
+    /// The next one was put in with it, and what came out stands there.
+    pub(super) goes_on: bool,
+    /// What came out; `None` where the step goes on or did not end.
     pub(super) out: Option<Vec<Decided>>,
 }
 

@@ -62,6 +62,9 @@ fn write_step(
     if let (true, Some(masks)) = (restored, masks) {
         hashes::write(line, &input, masks);
     }
+    if step.goes_on {
+        line.push_str(",\"goes_on\":true");
+    }
     if let Some(effects) = &step.out {
         line.push_str(",\"out\":[");
         for (place, effect) in effects.iter().enumerate() {

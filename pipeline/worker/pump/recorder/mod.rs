@@ -165,10 +165,13 @@ impl Recorder {
         }
     }
 
-    /// An input is about to go in.
-    pub fn input(&self, now: Instant, input: &Input) {
+    /// The inputs of a step are about to go in.
+    pub fn inputs(&self, now: Instant, inputs: &[Input]) {
         if let Some(shared) = &self.0 {
-            lock(&shared.tape).input(now, input, shared.masks.is_none());
+            let mut tape = lock(&shared.tape);
+            for input in inputs {
+                tape.input(now, input, shared.masks.is_none());
+            }
         }
     }
 
@@ -249,7 +252,12 @@ fn time(unix_ms: i64) -> Timestamp {
 // === impl Tape ===
 
 impl Tape {
+    /// Until effects are told, inputs belong to the same step.
     fn input(&mut self, now: Instant, input: &Input, whole: bool) {
+        if let Some(mut before) = self.open.take() {
+            before.goes_on = true;
+            self.keep(before);
+        }
         let since = self
             .began
             .as_ref()
@@ -259,8 +267,16 @@ impl Tape {
             number: self.number,
             nanos: u64::try_from(since.unwrap_or_default().as_nanos()).unwrap_or(u64::MAX),
             given: Given::of(input, whole, self.ring.room_for_slice()),
+            goes_on: false,
             out: None,
         });
+    }
+
+    fn keep(&mut self, step: Kept) {
+        let past = &mut self.past;
+        if !self.ring.push(step, |step| past.take(step)) {
+            self.left_out += 1;
+        }
     }
 
     /// Whether the recording is to be written.
@@ -269,10 +285,7 @@ impl Tape {
             return false;
         };
         step.out = Some(Decided::all(effects));
-        let past = &mut self.past;
-        if !self.ring.push(step, |step| past.take(step)) {
-            self.left_out += 1;
-        }
+        self.keep(step);
         let is_broken = |effect: &Effect| matches!(effect, Effect::Fact(Fact::Broken(_)));
         if !effects.iter().any(is_broken) {
             return false;

@@ -97,6 +97,7 @@ mod tests {
             number,
             nanos: number,
             given: Given::of(input, false, room),
+            goes_on: false,
             out: Some(Vec::new()),
         }
     }

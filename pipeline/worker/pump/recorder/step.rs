@@ -12,7 +12,7 @@ use super::kept::{Decided, Given, Kept};
 /// The name of the form.
 pub(super) const FORMAT: &str = "kustomer-ingest-recording";
 /// Its version: it grows when an older program could not read it.
-pub(super) const VERSION: u32 = 3;
+pub(super) const VERSION: u32 = 4;
 
 /// The first line.
 #[derive(Debug, Serialize, Deserialize)]
@@ -69,7 +69,7 @@ pub(super) struct Owned {
     pub(super) committed: Option<Offset>,
 }
 
-/// One step.
+/// One step, or one input of a step that several went into.
 #[derive(Debug, Deserialize)]
 pub(super) struct Step {
     /// Its number, from 1.
@@ -79,7 +79,10 @@ pub(super) struct Step {
     /// What went in.
     #[serde(rename = "in")]
     pub(super) input: Value,
-    /// What was decided; absent where the step did not end.
+    /// The next line went in with this one.
+    #[serde(default)]
+    pub(super) goes_on: bool,
+    /// What was decided; absent where the step goes on or did not end.
     pub(super) out: Option<Vec<Value>>,
     /// Hashes of what went in, for what the state topic held.
     #[serde(default)]
@@ -220,6 +223,7 @@ mod tests {
                 number: 1,
                 nanos: 0,
                 given: Given::of(input, false, 0),
+                goes_on: false,
                 out: Some(Decided::all(effects)),
             });
         }

@@ -56,6 +56,7 @@ pub fn replay(
         began: now,
         found,
         numbers: (!exact).then(Numbers::default),
+        together: Vec::new(),
         result: Replayed {
             exact,
             ..Replayed::default()
@@ -139,6 +140,8 @@ struct Run {
     found: Found,
     /// The numbers of requests and letters, where they are other ones here.
     numbers: Option<Numbers>,
+    /// What goes in with the next input.
+    together: Vec<Input>,
     result: Replayed,
     first_difference: Option<u64>,
 }
@@ -211,7 +214,13 @@ impl Run {
             self.result.unasked += 1;
             Input::Wake
         };
-        let effects = self.machine.step(now, input);
+        self.together.push(input);
+        let effects = if step.goes_on {
+            Vec::new()
+        } else {
+            let together = std::mem::take(&mut self.together);
+            self.machine.step_all(now, together)
+        };
         let decided = Decided::all(&effects);
         let decided = decided.iter().map(seen).collect::<Result<Vec<Value>, _>>();
         let decided = decided.map_err(|error| at_line(0, &error))?;

@@ -19,7 +19,7 @@ fn bounds_hold_under_a_hundred_thousand_steps() {
     let began = Clock.now();
     for n in 0..100_000_u64 {
         let input = if n % 2 == 0 { &large } else { &Input::Wake };
-        recorder.input(now + Duration::from_micros(n), input);
+        recorder.inputs(now + Duration::from_micros(n), std::slice::from_ref(input));
         recorder.effects(now, &[]);
         if n % 5_000 == 0 {
             let tape = recorder.tape().unwrap();
@@ -73,6 +73,7 @@ fn a_step_weighs_what_it_keeps_alive() {
             number: 1,
             nanos: 0,
             given: Given::of(input, whole, 0),
+            goes_on: false,
             out: Some(Vec::new()),
         };
         step.weight()
@@ -139,6 +140,7 @@ fn requests_answers_and_slices_weigh_what_they_keep_alive() {
             number: 1,
             nanos: 0,
             given,
+            goes_on: false,
             out: Some(Decided::all(out)),
         };
         step.weight()

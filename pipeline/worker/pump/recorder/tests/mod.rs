@@ -32,6 +32,24 @@ fn what_was_decided_is_decided_again_and_nobody_is_named() {
 }
 
 #[test]
+fn records_that_went_in_together_are_decided_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut run = Recorded::new(settings(dir.path()), machine_settings());
+    run.assign(0);
+    // Alone, each would leave in a request of its own.
+    let all = (0..8).map(|n| record(n, Operation::KObject(object(1, u64::try_from(n).unwrap()))));
+    run.step_all(all.collect());
+    run.pass(60);
+    let (_, text) = run.write();
+    let goes_on = |line: &&str| line.contains("\"goes_on\":true");
+    assert_eq!(text.lines().filter(goes_on).count(), 7);
+    let (result, said) = replayed(&text, &nothing());
+    assert_eq!((result.differences, result.exact), (0, true), "{said}");
+    let apart = text.replace(",\"goes_on\":true", ",\"out\":[]");
+    assert!(replayed(&apart, &nothing()).0.differences > 0);
+}
+
+#[test]
 fn with_personal_data_everything_is_as_it_was() {
     let dir = tempfile::tempdir().unwrap();
     let recording = RecordingSettings {
@@ -119,7 +137,7 @@ fn a_broken_invariant_writes_one_recording() {
     let dir = tempfile::tempdir().unwrap();
     let mut run = Recorded::new(settings(dir.path()), machine_settings());
     run.assign(0);
-    run.recorder.input(run.now, &Input::Wake);
+    run.recorder.inputs(run.now, &[Input::Wake]);
     for _ in 0..3 {
         run.recorder
             .effects(run.now, &[Effect::Fact(Fact::Broken(Invariant::I8))]);
@@ -151,7 +169,7 @@ fn what_a_stall_says_is_written_as_it_is() {
     let dir = tempfile::tempdir().unwrap();
     let mut run = Recorded::new(settings(dir.path()), machine_settings());
     run.assign(0);
-    run.recorder.input(run.now, &Input::Wake);
+    run.recorder.inputs(run.now, &[Input::Wake]);
     let stalled = Fact::Stalled {
         partition: partition(),
         offset: Offset(40),
@@ -172,7 +190,7 @@ fn a_step_that_never_ended_is_the_last_of_its_recording() {
     let mut run = Recorded::new(settings(dir.path()), machine_settings());
     run.assign(0);
     run.recorder
-        .input(run.now, &record(0, Operation::KObject(object(1, 1))));
+        .inputs(run.now, &[record(0, Operation::KObject(object(1, 1)))]);
     let recorder = run.recorder.clone();
     let thread = std::thread::spawn(move || {
         let _tape = recorder.tape();
@@ -213,7 +231,7 @@ fn nothing_is_kept_where_it_is_off() {
     };
     let recorder = Recorder::new(off, Metrics::new());
     recorder.begin(Clock.now(), 0, &machine_settings());
-    recorder.input(Clock.now(), &Input::Wake);
+    recorder.inputs(Clock.now(), &[Input::Wake]);
     recorder.effects(Clock.now(), &[]);
     assert!(matches!(
         recorder.write(RecordingCause::Asked),

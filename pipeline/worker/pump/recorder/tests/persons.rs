@@ -140,7 +140,7 @@ fn no_input_and_no_effect_lets_anything_about_a_person_through() {
         attempts: 2,
     });
     for input in inputs {
-        run.recorder.input(run.now, &input);
+        run.recorder.inputs(run.now, std::slice::from_ref(&input));
         run.recorder.effects(run.now, &effects);
     }
     let (_, text) = run.write();

@@ -195,16 +195,23 @@ impl Recorded {
     }
 
     pub(super) fn step(&mut self, input: Input) {
-        let mut inputs = vec![input];
-        while let Some(input) = inputs.pop() {
-            self.steps += 1;
+        self.step_all(vec![input]);
+    }
+
+    /// Inputs that go in together; the answers to what comes out follow one by one.
+    pub(super) fn step_all(&mut self, together: Vec<Input>) {
+        let mut inputs = Vec::new();
+        let mut next = Some(together);
+        while let Some(together) = next {
+            self.steps += u64::try_from(together.len()).unwrap();
             self.now += self.tick;
-            self.recorder.input(self.now, &input);
-            let effects = self.machine.step(self.now, input);
+            self.recorder.inputs(self.now, &together);
+            let effects = self.machine.step_all(self.now, together);
             self.recorder.effects(self.now, &effects);
             for effect in effects {
                 inputs.extend(self.answer(effect));
             }
+            next = inputs.pop().map(|input| vec![input]);
         }
     }
 
@@ -355,8 +362,9 @@ impl Recorded {
         });
     }
 
-    /// Events, identities and objects of a few customers.
+    /// Events, identities and objects of a few customers, up to four in a step.
     pub(super) fn trade(&mut self, from: i64, records: i64) {
+        let mut together = Vec::new();
         for offset in from..from + records {
             let number = offset.unsigned_abs() % 7;
             let operation = match offset % 3 {
@@ -379,10 +387,16 @@ impl Recorded {
                     .into(),
                 ),
             };
-            self.step(record(offset, operation));
+            together.push(record(offset, operation));
+            if together.len() > usize::try_from(offset % 4).unwrap() {
+                self.step_all(std::mem::take(&mut together));
+            }
             if offset % 10 == 0 {
                 self.pass(1);
             }
+        }
+        if !together.is_empty() {
+            self.step_all(together);
         }
         self.pass(60);
     }
