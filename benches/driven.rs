@@ -241,7 +241,7 @@ impl Driven {
 
     pub(crate) fn step(&mut self, input: Input) {
         let mut commits = Vec::new();
-        self.recorder.input(self.now, &input);
+        self.recorder.inputs(self.now, std::slice::from_ref(&input));
         let effects = self.machine.step(self.now, input);
         self.recorder.effects(self.now, &effects);
         for effect in effects {
@@ -297,6 +297,7 @@ pub(crate) fn bulk(lines: usize) -> Call {
                 customer: Some(Arc::from(format!("{number:024x}"))),
                 id: None,
                 rev: None,
+                imported_at: None,
                 company: None,
             }),
             Operation::Identify(_) | Operation::Track(_) => None,

@@ -8,9 +8,9 @@ use anyhow::Context as _;
 use super::{LIMIT, naive, spread, visits};
 use crate::figures::number;
 use crate::world::shop::percentile;
-use crate::world::workloads::Visits;
 use crate::world::workloads::oracle::fewest;
 use crate::world::workloads::play::Play;
+use crate::world::workloads::{Kind, Visits};
 
 /// Parts of what a backlog shows the budget to carry.
 const LOADS: [f64; 6] = [0.3, 0.6, 0.8, 0.95, 1.05, 1.5];
@@ -24,8 +24,8 @@ pub(super) fn run(short: bool) -> anyhow::Result<String> {
     };
     let mut text = format!(
         "\nW7 visits of a shop as they come, {} s, medians of {} seeds with their range\n\n\
-         | load | records a request | requests, a backlog's = 1 | requests, least possible = 1 | waits for its request, s: median | 95 % | 99 % | a simple sender's requests, the worker's = 1 |\n\
-         | --- | --- | --- | --- | --- | --- | --- | --- |\n",
+         | load | records a request | requests, a backlog's = 1 | requests, least possible = 1 | waits for its request, s: median | of events | of orders | 95 % | 99 % | a simple sender's requests, the worker's = 1 |\n\
+         | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
         time.as_secs(),
         seeds.len(),
     );
@@ -34,14 +34,14 @@ pub(super) fn run(short: bool) -> anyhow::Result<String> {
         .map(|seed| play(*seed).backlog(&visits(*seed, records)).per_unit())
         .collect();
     for load in LOADS {
-        let played: Vec<[f64; 7]> = seeds
+        let played: Vec<[f64; 9]> = seeds
             .iter()
             .zip(&backlogs)
             .map(|(seed, full)| at(*seed, *full, load, time))
             .collect();
         write!(text, "| {:.0} %", load * 100.0)?;
-        for column in 0..7 {
-            let of = |row: &[f64; 7]| row.get(column).copied().unwrap_or(f64::NAN);
+        for column in 0..9 {
+            let of = |row: &[f64; 9]| row.get(column).copied().unwrap_or(f64::NAN);
             write!(
                 text,
                 " | {}",
@@ -54,19 +54,25 @@ pub(super) fn run(short: bool) -> anyhow::Result<String> {
 }
 
 /// The columns of a load: of a backlog, a request had so many records.
-fn at(seed: u64, full: f64, load: f64, time: Duration) -> [f64; 7] {
+fn at(seed: u64, full: f64, load: f64, time: Duration) -> [f64; 9] {
     let mut visits = Visits::new(2_000, seed);
     let rate = full * play(seed).allowed() / 60.0 * load;
     let (figures, pieces, waits) = play(seed).stream(|| visits.next(), rate, time);
+    let of = |kind| {
+        let waits = waits.by_kind.get(&kind);
+        waits.map_or(f64::NAN, |waits| percentile(waits, 50))
+    };
     let units = number(figures.units);
     let naive = naive(play(seed).config(), &pieces);
     [
         figures.per_unit(),
         full / figures.per_unit(),
         units / number(fewest(&pieces, false)),
-        percentile(&waits, 50),
-        percentile(&waits, 95),
-        percentile(&waits, 99),
+        percentile(&waits.all, 50),
+        of(Kind::Checkout),
+        of(Kind::Order),
+        percentile(&waits.all, 95),
+        percentile(&waits.all, 99),
         naive / units,
     ]
 }

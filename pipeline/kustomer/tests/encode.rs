@@ -23,6 +23,7 @@ fn item(reference: &str, body: &Value) -> BulkItem {
         customer: None,
         id: None,
         rev: None,
+        imported_at: None,
         company: None,
     }
 }
@@ -146,6 +147,40 @@ fn objects() {
             external_id: ExternalId("1".into())
         }),
     ]);
+}
+
+#[test]
+fn the_time_of_an_import_is_said_on_creation_and_once() {
+    let at = "2026-01-02T03:04:05.000Z";
+    let old = |body: &Value| BulkItem {
+        id: Some("o1".into()),
+        imported_at: Some(at.into()),
+        ..item("r1", body)
+    };
+    let own = json!({"title": "Order 2", "importedAt": "2025-12-31T00:00:00.000Z"});
+    // The name within a value is not a field.
+    let deep = json!({"title": "importedAt", "data": {"importedAt": 1}});
+    let items = vec![old(&json!({"title": "Order 1"})), old(&own), old(&deep)];
+    let (klass, with_refs) = (klass(), false);
+    let created = wire(&Call::CreateKObjects {
+        klass: klass.clone(),
+        items: items.clone(),
+        with_refs,
+    });
+    assert_eq!(
+        created["body"],
+        json!([
+            {"importedAt": at, "title": "Order 1"},
+            own,
+            {"importedAt": at, "title": "importedAt", "data": {"importedAt": 1}},
+        ])
+    );
+    let updated = wire(&Call::UpdateKObjects {
+        klass,
+        items,
+        with_refs,
+    });
+    assert_eq!(updated["body"][0], json!({"id": "o1", "title": "Order 1"}));
 }
 
 #[test]

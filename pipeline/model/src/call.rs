@@ -128,7 +128,12 @@ pub struct BulkItem {
     pub id: Option<Arc<str>>,
     /// The optimistic lock, added to the body as `rev` (updates only).
     pub rev: Option<i64>,
+    /// When it was imported, added to the body as [`IMPORTED_AT`] unless that says so itself (creates of objects only).
+    pub imported_at: Option<Arc<str>>,
 }
+
+/// The field that says of an object when it was imported.
+pub const IMPORTED_AT: &str = "importedAt";
 
 /// The queue in which a call waits for a permit.
 #[derive(serde::Serialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -305,7 +310,22 @@ pub enum ItemFate {
     Permanent(String),
 }
 
+impl ItemResult {
+    /// Whether the item was stored.
+    #[must_use]
+    pub fn is_stored(&self) -> bool {
+        matches!(self.fate, ItemFate::Stored(_))
+    }
+}
+
 impl BulkItem {
+    /// What is added to the body as [`IMPORTED_AT`]: what the mapping says of it counts.
+    #[must_use]
+    pub fn time_of_import(&self) -> Option<&str> {
+        let at = self.imported_at.as_deref()?;
+        (!self.body.has(IMPORTED_AT)).then_some(at)
+    }
+
     /// An item that says nothing but its body.
     #[must_use]
     pub fn new(reference: String, body: Body) -> Self {
@@ -316,6 +336,7 @@ impl BulkItem {
             company: None,
             id: None,
             rev: None,
+            imported_at: None,
         }
     }
 }

@@ -140,6 +140,7 @@ pub fn call_bytes(call: &Call) -> usize {
 
 fn item_bytes(item: &BulkItem) -> usize {
     let links = shared(item.customer.as_ref()) + shared(item.company.as_ref());
+    let links = links + shared(item.imported_at.as_ref());
     let ids = shared(item.id.as_ref()) + links;
     text_bytes(&item.reference) + body_bytes(&item.body) + ids
 }

@@ -182,7 +182,7 @@ async fn check_online_tells_roles_that_are_needed_from_those_that_help() {
 fn explain(lines: &str) -> (Output, Vec<Value>) {
     let (_folder, file) = configuration(GOOD);
     let mut child = program()
-        .args(["explain", "--config"])
+        .args(["explain", "-", "--config"])
         .arg(&file)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -202,6 +202,16 @@ fn explain(lines: &str) -> (Output, Vec<Value>) {
         .map(|line| serde_json::from_str(line).expect(line))
         .collect();
     (output, lines)
+}
+
+#[test]
+fn explain_says_that_there_is_nothing_to_explain() {
+    for nothing in ["", "\n \n"] {
+        let (output, lines) = explain(nothing);
+        assert_eq!((output.status.code(), lines.len()), (Some(2), 0));
+        let said = text(&output.stderr);
+        assert!(said.contains("the sample has no record"), "{said}");
+    }
 }
 
 #[test]

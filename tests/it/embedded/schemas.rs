@@ -129,7 +129,7 @@ impl Registry {
         let url = format!("http://{}/", self.address).parse().unwrap();
         let mut settings = RegistrySettings::new(url);
         settings.timeout = Duration::from_millis(300);
-        settings.auth = Auth::Bearer("registry-key".into());
+        settings.access.auth = Auth::Bearer("registry-key".into());
         RegistryClient::new(&settings).unwrap()
     }
 

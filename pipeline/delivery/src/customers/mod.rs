@@ -268,7 +268,7 @@ impl Customers {
             MissingCustomer::Create if wanted.exists => self.enqueue_read(customer),
             MissingCustomer::Create => self.join(now, Line::Missing, customer.clone()),
             MissingCustomer::Park => self.park(now, customer),
-            MissingCustomer::Reject => self.enqueue_read(customer),
+            MissingCustomer::Reject | MissingCustomer::Skip => self.enqueue_read(customer),
         }
     }
 
@@ -288,7 +288,9 @@ impl Customers {
             return NotFound::Continues;
         }
         match wanted.customer.missing {
-            MissingCustomer::Reject => return NotFound::Refused(self.forget(customer)),
+            MissingCustomer::Reject | MissingCustomer::Skip => {
+                return NotFound::Refused(self.forget(customer));
+            }
             MissingCustomer::Park if wanted.looks >= LOOKS => {
                 return NotFound::Refused(self.forget(customer));
             }

@@ -8,6 +8,11 @@ use ingest_model::operation::{CustomerKey, CustomerRef, MissingCustomer};
 use ingest_model::record::Traffic;
 
 impl Customers {
+    /// Whether operations wait for this customer.
+    pub(crate) fn is_wanted(&self, customer: &CustomerKey) -> bool {
+        self.wanted.contains_key(customer)
+    }
+
     /// Puts a customer into the line for what is known of it.
     pub(super) fn enqueue_look_up(&mut self, now: Instant, customer: CustomerKey) {
         if self.is_for_nobody(&customer) {
@@ -24,7 +29,9 @@ impl Customers {
         let line = match wanted.customer.missing {
             MissingCustomer::Create if wanted.exists => Line::Exists,
             MissingCustomer::Create => Line::Unasked,
-            MissingCustomer::Park | MissingCustomer::Reject => Line::MustExist,
+            MissingCustomer::Park | MissingCustomer::Reject | MissingCustomer::Skip => {
+                Line::MustExist
+            }
         };
         self.join(now, line, customer);
     }

@@ -7,8 +7,6 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use ingest_model::batch::JobId;
-
 /// The times of jobs, already scaled.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Copy)]
 pub struct JobTiming {
@@ -29,8 +27,8 @@ pub(super) struct Estimate {
     told: VecDeque<Duration>,
     /// Where it tells none.
     tried: Option<Tried>,
-    /// The open job that is read earlier than others.
-    pub(super) scout: Option<JobId>,
+    /// Open jobs that are read earlier than others.
+    scouts: u32,
 }
 
 /// What reads have shown of jobs without times.
@@ -72,9 +70,12 @@ const USUAL: usize = 90;
 const LATE: usize = 95;
 const REMEMBERED: usize = 64;
 const ENOUGH: usize = 10;
-/// How many times sooner than others the first job is read. Its next reads come each time twice as late, so a slow one costs
-/// three more.
+/// How many times sooner than others the first job is read where a read takes a permit from others. Its next reads come each time
+/// twice as late, so a slow one costs three more.
 const SCOUT_AHEAD: u32 = 8;
+/// The same of a read before that, where permits lie idle: one more. The first job may be an unusually quick one, so others are
+/// read as soon only if [`PROOF`] of them were done by then, too.
+const SCOUT_FAR_AHEAD: u32 = 64;
 /// Results may be shown a moment after the job is done.
 const MARGIN: f64 = 1.05;
 /// How many times as long the wait becomes if a few too many jobs are late.
@@ -96,29 +97,39 @@ const NOT_DONE: i32 = 9;
 const FEW: u32 = 6;
 
 impl Estimate {
-    /// Nothing is known yet, and nobody is about to find out.
-    pub(super) fn needs_scout(&self) -> bool {
-        self.told.is_empty() && self.tried.is_none() && self.scout.is_none()
-    }
-
-    /// Whether the next job is read earlier than others, to find out whether all could be.
-    pub(super) fn tries(&mut self) -> bool {
-        if !self.told.is_empty() || self.scout.is_some() {
-            return false;
-        }
-        let Some(tried) = &mut self.tried else {
-            return false;
+    /// Whether the next job is read earlier than others, because nothing is known and nobody is about to find out, or to find
+    /// out whether all could be. `dear`: a read takes a permit from others.
+    pub(super) fn tries(&mut self, dear: bool) -> bool {
+        let now = match &mut self.tried {
+            _ if !self.told.is_empty() => false,
+            None => self.scouts == 0,
+            Some(tried) => {
+                // One that was much too quick to be believed is looked into at once.
+                let several = !dear && tried.part < LEAST_PART;
+                let now = if several {
+                    self.scouts < PROOF
+                } else {
+                    self.scouts == 0 && tried.pause == 0
+                };
+                tried.pause = tried.pause.saturating_sub(1);
+                now
+            }
         };
-        let now = tried.pause == 0;
-        tried.pause = tried.pause.saturating_sub(1);
+        self.scouts += u32::from(now);
         now
     }
 
+    /// A job that was read earlier than others is gone.
+    pub(super) fn scout_ended(&mut self) {
+        self.scouts = self.scouts.saturating_sub(1);
+    }
+
     /// How long after its submission a scout is read.
-    pub(super) fn scout_read(&self, timing: JobTiming) -> Duration {
+    pub(super) fn scout_read(&self, timing: JobTiming, dear: bool) -> Duration {
         match &self.tried {
             Some(tried) => tried.wait.mul_f64(tried.part),
-            None => timing.first_read / SCOUT_AHEAD,
+            None if dear => timing.first_read / SCOUT_AHEAD,
+            None => timing.first_read / SCOUT_FAR_AHEAD,
         }
     }
 
@@ -158,7 +169,7 @@ impl Estimate {
     /// A job was done when it was read, and nobody told when it was. `true` if it changes when the others are read.
     pub(super) fn learn_seen(&mut self, seen: Seen, timing: JobTiming) -> bool {
         let Some(tried) = &mut self.tried else {
-            self.tried = Some(Tried::new(seen));
+            self.tried = Some(Tried::new(seen, timing));
             return true;
         };
         if seen.scout {
@@ -190,11 +201,13 @@ impl Estimate {
 }
 
 impl Tried {
-    fn new(seen: Seen) -> Self {
+    fn new(seen: Seen, timing: JobTiming) -> Self {
+        let wait = seen.done.max(timing.first_read / SCOUT_AHEAD);
+        // One that was done when it was first looked at may have been done long before.
+        let sooner = if seen.at_first { LEAST_PART } else { PART };
         Self {
-            wait: seen.done,
-            // One that was done when it was first looked at may have been done long before.
-            part: if seen.at_first { LEAST_PART } else { PART },
+            wait,
+            part: sooner.min(seen.done.as_secs_f64() / wait.as_secs_f64()),
             done: 0,
             pause: SOON,
             late: 0,
@@ -257,6 +270,12 @@ impl Tried {
         self.counted = 0;
         self.seen = None;
     }
+}
+
+/// How long after a read a scout is read again: twice as late, but not later than if it were none, the `usual` time.
+pub(super) fn scout_pause(waited: Duration, usual: Duration) -> Duration {
+    let next = (waited * 2).max(usual / SCOUT_AHEAD).min(usual);
+    next.saturating_sub(waited)
 }
 
 /// The geometric mean.

@@ -4,7 +4,8 @@
 //! then nine jobs in ten need one read. Objects are read at the 95th if requests had a price when
 //! they were submitted; customers never, because objects wait for them. A job that is not done by then is read at growing intervals.
 //!
-//! While nothing is known of a kind, its first job is the scout: it is read early and often, and the others follow what it took.
+//! While nothing is known of a kind, its first job is the scout: it is read early and often, the earlier where permits lie idle, and
+//! the others follow what it took.
 //! So a worker that has just started, or meets a new klass, does not wait for a default that was chosen for the slowest jobs.
 
 mod estimate;
@@ -113,15 +114,15 @@ impl Jobs {
         }
     }
 
-    /// Adds an accepted submission. `can_wait`: a read takes a permit from others, and nobody waits for these results, so that
-    /// it is read a little later, and fewer are read twice.
+    /// Adds an accepted submission. `dear`: a read takes a permit from others. Then, if nobody waits for its results, it is read
+    /// a little later, and fewer are read twice; and a scout is read less often.
     pub(crate) fn add(
         &mut self,
         now: Instant,
         ticket: JobTicket,
         items: JobItems,
         with_refs: bool,
-        can_wait: bool,
+        dear: bool,
     ) -> JobId {
         self.next += 1;
         let id = JobId(self.next);
@@ -129,10 +130,11 @@ impl Jobs {
         let estimate = self.estimates.entry(items.kind()).or_default();
         // An inherited job is read at once, and of its duration only the end is seen.
         let own = !matches!(items, JobItems::Inherited { .. });
-        let scout = own && (estimate.needs_scout() || estimate.tries());
+        let scout = own && estimate.tries(dear);
+        // Objects wait for customers.
+        let can_wait = dear && !matches!(items, JobItems::Customers { .. });
         let next_read = if scout {
-            estimate.scout = Some(id);
-            now + estimate.scout_read(self.timing)
+            now + estimate.scout_read(self.timing, dear)
         } else if can_wait {
             now + estimate.late_read(self.timing)
         } else {
@@ -259,8 +261,7 @@ impl Jobs {
             let estimate = self.estimates.get(&job.items.kind());
             let usual = estimate.map_or(timing.first_read, |one| one.first_read(timing));
             let pause = if job.scout && waited < usual.mul_f64(0.9) {
-                // Twice as late as the read before, but not later than if it were none.
-                waited.min(usual - waited)
+                estimate::scout_pause(waited, usual)
             } else {
                 waited.mul_f64(0.35).max(usual.min(timing.first_read / 5))
             };
@@ -334,7 +335,7 @@ impl Jobs {
         self.remove(id)
     }
 
-    /// Takes a job out. If it was the scout of its kind, the next one of the kind is.
+    /// Takes a job out. If it was a scout of its kind, another one of the kind may be.
     fn remove(&mut self, id: JobId) -> Option<Job> {
         let job = self.open.remove(&id)?;
         self.due.remove(&(job.next_read, id));
@@ -342,7 +343,7 @@ impl Jobs {
         if job.scout
             && let Some(estimate) = self.estimates.get_mut(&job.items.kind())
         {
-            estimate.scout = None;
+            estimate.scout_ended();
         }
         Some(job)
     }

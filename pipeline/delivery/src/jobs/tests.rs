@@ -25,6 +25,20 @@ fn items() -> JobItems {
     }
 }
 
+fn orders() -> GroupKey {
+    GroupKey {
+        klass: Klass(Arc::from("order")),
+        verb: Verb::Update,
+    }
+}
+
+fn objects() -> JobItems {
+    JobItems::Objects {
+        group: orders(),
+        operations: BTreeSet::from([OperationId(1)]),
+    }
+}
+
 #[test]
 fn the_first_read_follows_what_jobs_took() {
     let now = start();
@@ -47,25 +61,37 @@ fn the_first_read_follows_what_jobs_took() {
 }
 
 #[test]
-fn a_job_that_can_wait_is_read_later_unless_it_is_a_scout() {
+fn where_permits_are_dear_objects_are_read_later_and_customers_are_not() {
     let now = start();
     let mut jobs = Jobs::new(TIMING);
-    let scout = jobs.add(now, ticket(), items(), true, true);
+    let scout = jobs.add(now, ticket(), objects(), true, true);
     assert_eq!(jobs.next_read(scout), Some(now + TIMING.first_read / 8));
     for seconds in 1..=20 {
-        let id = jobs.add(now, ticket(), items(), true, false);
+        let id = jobs.add(now, ticket(), objects(), true, false);
         let end = now + Duration::from_secs(60);
         jobs.finish(end, id, Some(1_000 + seconds * 1_000));
     }
     let of = |seconds: u64| Some(now + Duration::from_secs(seconds).mul_f64(1.05));
-    for (can_wait, seconds) in [(false, 18), (true, 19)] {
-        let id = jobs.add(now, ticket(), items(), true, can_wait);
+    for (dear, seconds) in [(false, 18), (true, 19)] {
+        let id = jobs.add(now, ticket(), objects(), true, dear);
         assert_eq!(jobs.next_read(id), of(seconds));
     }
     assert_eq!(
         jobs.due_count(now + Duration::from_secs(20), Traffic::Live),
         3
     );
+    let mut jobs = Jobs::new(TIMING);
+    for dear in [true, false] {
+        let of_customers = jobs.add(now, ticket(), items(), true, dear);
+        jobs.finish(now + Duration::from_secs(60), of_customers, Some(5_000));
+    }
+    for dear in [true, false] {
+        let of_customers = jobs.add(now, ticket(), items(), true, dear);
+        assert_eq!(
+            jobs.next_read(of_customers),
+            Some(now + Duration::from_secs_f64(5.25))
+        );
+    }
 }
 
 #[test]
@@ -113,10 +139,7 @@ fn a_job_of_an_earlier_owner_is_found_by_the_write_that_it_carries_out() {
         intent,
         reference: "r".to_owned(),
     };
-    let group = GroupKey {
-        klass: Klass(Arc::from("order")),
-        verb: Verb::Update,
-    };
+    let group = orders();
     let items = BTreeMap::from([("r".to_owned(), item)]);
     jobs.inherit(now, ticket(), group, items, true);
     let id = jobs.inherited_from(intent).expect("the job");
@@ -133,7 +156,7 @@ fn the_first_job_of_a_kind_is_the_scout_for_the_others() {
     let now = start();
     let mut jobs = Jobs::new(TIMING);
     let seconds = Duration::from_secs_f64;
-    let scout = jobs.add(now, ticket(), items(), true, false);
+    let scout = jobs.add(now, ticket(), items(), true, true);
     let other = jobs.add(now, ticket(), items(), true, false);
     assert_eq!(jobs.next_read(scout), Some(now + seconds(0.625)));
     assert_eq!(jobs.next_read(other), Some(now + seconds(5.25)));
@@ -157,10 +180,21 @@ fn the_first_job_of_a_kind_is_the_scout_for_the_others() {
 fn a_lost_scout_is_followed_by_another() {
     let now = start();
     let mut jobs = Jobs::new(TIMING);
+    // Permits lie idle, so reads of no use cost nothing.
     let scout = jobs.add(now, ticket(), items(), true, false);
+    let early = Some(now + Duration::from_secs(5) / 64);
+    assert_eq!(jobs.next_read(scout), early);
     jobs.drop_job(scout);
     let next = jobs.add(now, ticket(), items(), true, false);
-    assert_eq!(jobs.next_read(next), Some(now + Duration::from_millis(625)));
+    assert_eq!(jobs.next_read(next), early);
+    // After that, it is read nearly as if nothing had been idle.
+    let seconds = Duration::from_secs_f64;
+    jobs.reading(now + seconds(0.08), next);
+    jobs.read_again(now + seconds(0.1), next, false);
+    assert_eq!(jobs.next_read(next), Some(now + seconds(0.65625)));
+    jobs.reading(now + seconds(0.7), next);
+    jobs.read_again(now + seconds(0.8), next, false);
+    assert_eq!(jobs.next_read(next), Some(now + seconds(1.6)));
 }
 
 #[test]
@@ -177,9 +211,23 @@ fn what_is_known_of_few_jobs_is_not_trusted_beyond_the_default() {
     );
 }
 
-/// Submits a job of such a duration every so often, and reads it when it is due; the API tells no times. Returns, for the last
-/// half of the jobs, the reads of each and the part that was done at the first read.
+/// For the last half of the jobs, the reads of each and the part that was done at the first read.
 fn without_times(jobs: u32, every: f64, took: impl Fn(u32) -> f64) -> (f64, f64, Jobs) {
+    let (reads, all) = reads_without_times(jobs, every, took);
+    let half = (jobs / 2..jobs).map(|number| reads[&number]);
+    let ended = f64::from(jobs - jobs / 2);
+    let at_first = half.clone().filter(|reads| *reads == 1).map(|_| 1.0);
+    let per_job = f64::from(half.sum::<u32>()) / ended;
+    (per_job, at_first.sum::<f64>() / ended, all)
+}
+
+/// Submits a job of such a duration every so often, and reads it when it is due; the API tells no times. Returns the reads of
+/// each.
+fn reads_without_times(
+    jobs: u32,
+    every: f64,
+    took: impl Fn(u32) -> f64,
+) -> (BTreeMap<u32, u32>, Jobs) {
     let begin = start();
     let mut all = Jobs::new(JobTiming {
         first_read: Duration::from_secs(9),
@@ -187,7 +235,7 @@ fn without_times(jobs: u32, every: f64, took: impl Fn(u32) -> f64) -> (f64, f64,
     });
     let mut ends = BTreeMap::new();
     let mut submitted = 0;
-    let (mut ended, mut reads, mut at_first) = (0, 0, 0);
+    let mut reads = BTreeMap::new();
     while submitted < jobs || all.len() > 0 {
         let next = begin + Duration::from_secs_f64(every * f64::from(submitted));
         let read = all.next_due(Traffic::Live);
@@ -213,14 +261,9 @@ fn without_times(jobs: u32, every: f64, took: impl Fn(u32) -> f64) -> (f64, f64,
             continue;
         }
         let (job, _) = all.finish(now, id, None).unwrap();
-        if number >= jobs / 2 {
-            ended += 1;
-            reads += job.reads;
-            at_first += u32::from(job.reads == 1);
-        }
+        reads.insert(number, job.reads);
     }
-    let per_job = f64::from(reads) / f64::from(ended);
-    (per_job, f64::from(at_first) / f64::from(ended), all)
+    (reads, all)
 }
 
 /// How long after its submission the next job would be read first, in seconds; the scouts apart.
@@ -277,4 +320,20 @@ fn without_times_instant_jobs_are_soon_read_at_once() {
     let first = first_read(&jobs);
     assert!(first < 0.05, "{first}");
     assert!(reads < 1.01, "{reads}");
+}
+
+#[test]
+fn without_times_an_unusually_quick_first_job_does_not_have_all_others_read_much_too_early() {
+    for (others, every, jobs, most) in [
+        (2.0, 0.25, 30, 65),
+        (5.0, 1.0, 100, 185),
+        (15.0, 0.25, 100, 800),
+    ] {
+        let (reads, _) = reads_without_times(jobs, every, |n| if n == 0 { 0.05 } else { others });
+        let reads: u32 = reads.values().sum();
+        assert!(
+            reads <= most,
+            "{others} s, one every {every} s: {reads} reads"
+        );
+    }
 }

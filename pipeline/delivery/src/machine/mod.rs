@@ -95,8 +95,8 @@ impl Machine {
         self.step_all(now, [input])
     }
 
-    /// Takes several inputs at once, and then does what follows from all of them. A forecast passes records so; the worker steps
-    /// once for each, so what is sent meanwhile may differ by as many records as are passed at once.
+    /// Takes several inputs at once, and then does what follows from all of them: what is sent meanwhile may differ by as many
+    /// records as are passed at once.
     pub fn step_all(
         &mut self,
         now: Instant,
@@ -201,7 +201,9 @@ impl Machine {
         self.settle_commits();
         self.check_drains(now);
         self.charge_beside();
-        self.partitions.settle_pauses(&mut self.turn);
+        for partition in self.partitions.settle_pauses(&mut self.turn) {
+            self.work.hurry_partition(&partition); // no event comes for what waits
+        }
         self.look_at_frontiers(now);
         self.report_broken(now);
     }

@@ -13,10 +13,10 @@ use ingest_model::outcome::Waits;
 use ingest_model::record::{Epoch, Topic, TopicPartition, Traffic};
 
 impl Partitions {
-    /// Tells the source which partitions to pause and to resume.
-    pub(crate) fn settle_pauses(&mut self, turn: &mut Turn) {
+    /// Tells the source which partitions to pause and to resume. Returns those of which nothing more is read from now on.
+    pub(crate) fn settle_pauses(&mut self, turn: &mut Turn) -> Vec<TopicPartition> {
         if !std::mem::take(&mut self.pauses_changed) {
-            return;
+            return Vec::new();
         }
         let closed = self.budget.gate() == Gate::Closed;
         let old_rests = self.old_rests();
@@ -40,11 +40,18 @@ impl Partitions {
             }
         }
         if !pause.is_empty() {
-            turn.effect(Effect::Pause(pause));
+            turn.effect(Effect::Pause(pause.clone()));
         }
         if !resume.is_empty() {
             turn.effect(Effect::Resume(resume));
         }
+        pause
+    }
+
+    /// Whether nothing more of it is read for now.
+    pub(crate) fn rests(&self, partition: &TopicPartition) -> bool {
+        let assignment = self.assignments.get(partition);
+        assignment.is_some_and(|assignment| assignment.paused)
     }
 
     /// Whether the next record of a partition waits for its schema. Of another assignment it means nothing.

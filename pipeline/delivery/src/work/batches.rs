@@ -1,13 +1,13 @@
 //! Which operations go next, by kind of request: events, groups of objects, requests with fixed members, looks.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::stage::Stage;
-use super::{Entry, Work};
+use super::{Entry, LaneKey, Work};
 use crate::common::price::Price;
 use ingest_model::batch::{Batch, GroupKey, OperationId};
-use ingest_model::operation::Klass;
-use ingest_model::record::Traffic;
+use ingest_model::operation::{CustomerRef, Klass};
+use ingest_model::record::{TopicPartition, Traffic};
 
 /// The part of the suspects that is tried. A refusal costs one request, an acceptance two (the read of its job included), so
 /// the golden section narrows down faster than halves, above all in the worst case. A request of a hundred takes 12 requests at
@@ -19,6 +19,54 @@ const ONE_BY_ONE: usize = 4;
 
 impl Work {
     // === events and identities ===
+
+    /// An event or identity waits only for a permit, of which one comes in each `turn`. With `patience`, live work behind all others,
+    /// until something comes that it may go with.
+    pub(crate) fn ready_track(
+        &mut self,
+        now: Instant,
+        turn: Duration,
+        id: OperationId,
+        patience: Option<Instant>,
+    ) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.stage = Stage::ReadyTrack;
+            let customer = entry.operation.customer().map(CustomerRef::first);
+            match entry.traffic {
+                Traffic::Live => {
+                    let operation = (id, patience);
+                    self.tracks
+                        .add(now, turn, &entry.partition, customer, operation);
+                    if patience.is_none() {
+                        self.tracks.hurry(id);
+                    }
+                }
+                // Customers take no turns there: all of it goes behind the others.
+                Traffic::Backfill => {
+                    let operation = (id, None);
+                    self.old_tracks
+                        .add(now, turn, &entry.partition, None, operation);
+                }
+            }
+        }
+    }
+
+    /// The first operation of the entity with this key waits for nothing that it could go with.
+    pub(crate) fn hurry_front(&mut self, key: &LaneKey) {
+        let lane = self.lanes.find(key);
+        if let Some(head) = lane.and_then(|lane| self.lanes.head(lane)) {
+            self.tracks.hurry(head);
+        }
+    }
+
+    /// The same for all of a partition; they are looked at in the next step.
+    pub(crate) fn hurry_partition(&mut self, partition: &TopicPartition) {
+        for id in self.tracks.hurry_all(partition) {
+            if let Some(entry) = self.entries.get(&id) {
+                self.dirty.push_back(entry.lane);
+            }
+        }
+    }
 
     /// The event or identity that goes next, and whether it is still ready at the head of its lane.
     pub(crate) fn first_track(&self, traffic: Traffic) -> Option<(OperationId, bool)> {
@@ -50,12 +98,12 @@ impl Work {
         self.tracks.len() + self.old_tracks.len()
     }
 
-    /// How many of live records are not beyond the turns of their customers.
+    /// How many of live records are not behind the others.
     pub(crate) fn tracks_in_turn(&self) -> usize {
         self.tracks.in_turn()
     }
 
-    /// When the next one that is beyond the turns of its customer is like all others.
+    /// When the next one that is behind the others is like all others.
     pub(crate) fn next_turn(&self) -> Option<Instant> {
         self.tracks.next_turn()
     }

@@ -18,7 +18,7 @@ mod tracks;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use smallvec::SmallVec;
 
@@ -33,7 +33,7 @@ use crate::common::turn::Turn;
 use crate::seam::invariant::Invariant;
 use ingest_model::batch::{Batch, GroupKey, JobId, OperationId, Patience};
 use ingest_model::lookup::Lookup;
-use ingest_model::operation::{CustomerRef, Operation};
+use ingest_model::operation::Operation;
 use ingest_model::record::{TopicPartition, Traffic};
 use ingest_model::said::Ages;
 
@@ -162,6 +162,7 @@ impl Work {
             copy,
             bytes,
         } = arrival;
+        let is_event = matches!(operation, Operation::Track(_));
         let entry = Entry {
             partition,
             route,
@@ -181,6 +182,10 @@ impl Work {
         self.entries.insert(id, entry);
         self.lanes.push(lane, id);
         self.dirty.push_back(lane);
+        if let Some(head) = self.lanes.head(lane) {
+            let joins = is_event && self.may_fuse(head, id);
+            self.tracks.accompany(head, joins);
+        }
         id
     }
 
@@ -237,19 +242,6 @@ impl Work {
     /// Whether heads remain to be checked.
     pub(crate) fn has_heads(&self) -> bool {
         !self.dirty.is_empty()
-    }
-
-    /// An event or identity waits only for a permit, of which one comes in each `turn`.
-    pub(crate) fn ready_track(&mut self, now: Instant, turn: Duration, id: OperationId) {
-        if let Some(entry) = self.entries.get_mut(&id) {
-            entry.stage = Stage::ReadyTrack;
-            let customer = entry.operation.customer().map(CustomerRef::first);
-            match entry.traffic {
-                Traffic::Live => self.tracks.add(now, turn, &entry.partition, customer, id),
-                // Customers take no turns there: all of it goes behind the others.
-                Traffic::Backfill => self.old_tracks.add(now, turn, &entry.partition, None, id),
-            }
-        }
     }
 
     /// It waits for a request of its group.
@@ -423,6 +415,9 @@ impl Work {
         self.old -= usize::from(entry.traffic == Traffic::Backfill);
         if let Stage::ReadyWrite(group) = &entry.stage {
             self.groups.remove(group, id);
+        }
+        if entry.stage == Stage::ReadyTrack {
+            self.queue_mut(entry.traffic).remove(&entry.partition, id);
         }
         self.lanes.remove(entry.lane, id);
         self.dirty.push_back(entry.lane);

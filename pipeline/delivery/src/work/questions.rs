@@ -1,7 +1,7 @@
 //! Queries about operations and their lanes. Nothing here changes anything.
 
 use ingest_model::batch::OperationId;
-use ingest_model::operation::Operation;
+use ingest_model::operation::{MissingCustomer, Operation};
 
 use super::stage::{Stage, Wait};
 use super::{Entry, LaneId, LaneKey, Work};
@@ -23,6 +23,12 @@ const OBJECTS_A_REQUEST: f64 = 50.0;
 impl Work {
     pub(crate) fn get(&self, id: OperationId) -> Option<&Entry> {
         self.entries.get(&id)
+    }
+
+    /// Whether nothing is to be done where the object that names an operation's customer is not there.
+    pub(crate) fn skips_missing(&self, id: OperationId) -> bool {
+        let customer = self.get(id).and_then(|entry| entry.operation.customer());
+        customer.is_some_and(|customer| customer.missing == MissingCustomer::Skip)
     }
 
     pub(crate) fn contains(&self, id: OperationId) -> bool {

@@ -7,6 +7,9 @@
 //! A customer with many more events than others would always have the lowest. So what a customer has beyond its turns (one in
 //! [`ITS_TURNS`], and a few at once) goes behind all others until its next turn, and is sent before only if a permit costs nothing: so it takes
 //! from others neither a permit nor what is saved up for them.
+//!
+//! An identity costs nothing if it leaves with an event of its customer. So one that nobody waits for goes behind all others, too,
+//! until such an event is here, or for a while.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -21,6 +24,12 @@ use ingest_model::record::TopicPartition;
 const ITS_TURNS: u32 = 40;
 /// So many requests of a customer may come at once.
 const AT_ONCE: u32 = 3;
+/// One waits for something to go with if at least such a part of those before it did not wait for nothing.
+const PAYS: f64 = 0.5;
+/// Else one in so many, to see whether it pays.
+const TRIES: u32 = 8;
+/// How much one of them counts.
+const COUNTS: f64 = 1.0 / 8.0;
 /// So many customers are remembered before those that have turns again are forgotten.
 const REMEMBERED: usize = 1_000;
 
@@ -30,12 +39,33 @@ pub(super) struct TrackQueue {
     partitions: BTreeMap<TopicPartition, BTreeSet<OperationId>>,
     /// The partition whose turn was last.
     last: Option<TopicPartition>,
-    /// Those beyond the turns of their customers, by the time of the next one.
+    /// Those behind the others, by the time when they are like all others.
     beyond: BTreeSet<(Instant, OperationId)>,
-    /// Their partitions.
-    from: BTreeMap<OperationId, TopicPartition>,
+    apart: BTreeMap<OperationId, Apart>,
+    /// Those of them that would be in turn if nothing might go with them.
+    patient: BTreeSet<(TopicPartition, OperationId)>,
+    patience: Patience,
     len: usize,
     turns: CustomerTurns,
+}
+
+/// One that is behind the others.
+#[derive(Debug)]
+struct Apart {
+    partition: TopicPartition,
+    /// When it is like all others.
+    until: Instant,
+    /// When its customer has a turn, if that is not now.
+    turn: Option<Instant>,
+}
+
+/// Whether it pays to wait for something to go with: of the last ones that did, how many did not wait for nothing.
+#[derive(Debug, Default)]
+struct Patience {
+    /// From 0 to 1.
+    paid: f64,
+    /// How many did not wait since the last one that did.
+    others: u32,
 }
 
 /// Until when the requests of each customer use up its turns.
@@ -47,36 +77,87 @@ struct CustomerTurns {
 }
 
 impl TrackQueue {
-    /// Adds an operation; one that is here already stays where it is. `turn`: how long a permit takes to come.
+    /// Adds an operation; one that is here already stays where it is. `turn`: how long a permit takes to come. `patience`: until
+    /// when something may come that it could go with.
     pub(super) fn add(
         &mut self,
         now: Instant,
         turn: Duration,
         partition: &TopicPartition,
         customer: Option<&CustomerKey>,
-        operation: OperationId,
+        (operation, patience): (OperationId, Option<Instant>),
     ) {
         if self.contains(partition, operation) {
             return;
         }
         self.len += 1;
         let next = customer.and_then(|customer| self.turns.next(now, turn, customer));
-        match next {
-            Some(at) => {
-                self.beyond.insert((at, operation));
-                self.from.insert(operation, partition.clone());
-            }
-            None => self.queue(partition, operation),
+        let patience = patience.filter(|until| next < Some(*until) && self.patience.pays());
+        let Some(until) = next.max(patience) else {
+            self.queue(partition, operation);
+            return;
+        };
+        self.beyond.insert((until, operation));
+        if patience.is_some() {
+            self.patient.insert((partition.clone(), operation));
+        }
+        let apart = Apart {
+            partition: partition.clone(),
+            until,
+            turn: next,
+        };
+        self.apart.insert(operation, apart);
+    }
+
+    /// Nothing more is waited for that it could go with.
+    pub(super) fn hurry(&mut self, operation: OperationId) {
+        let Some(apart) = self.apart.get_mut(&operation) else {
+            return;
+        };
+        if !self.patient.remove(&(apart.partition.clone(), operation)) {
+            return;
+        }
+        self.beyond.remove(&(apart.until, operation));
+        if let Some(turn) = apart.turn {
+            apart.until = turn;
+            self.beyond.insert((turn, operation));
+        } else if let Some(apart) = self.apart.remove(&operation) {
+            self.queue(&apart.partition, operation);
         }
     }
 
-    /// Customers whose next turn has come are like all others.
+    /// The same for all of a partition. Returns those that waited.
+    pub(super) fn hurry_all(&mut self, partition: &TopicPartition) -> Vec<OperationId> {
+        let from = (partition.clone(), OperationId(0));
+        let all = self.patient.range(from..);
+        let all: Vec<OperationId> = all
+            .take_while(|(of, _)| of == partition)
+            .map(|(_, operation)| *operation)
+            .collect();
+        all.iter().for_each(|operation| self.hurry(*operation));
+        all
+    }
+
+    /// Something has come behind an operation, if it waited for that; whether it may go with it.
+    pub(super) fn accompany(&mut self, operation: OperationId, joins: bool) {
+        let before = self.patient.len();
+        self.hurry(operation);
+        if self.patient.len() < before {
+            self.patience.note(joins);
+        }
+    }
+
+    /// Customers whose next turn has come are like all others, and what nothing has come for.
     pub(super) fn tick(&mut self, now: Instant) {
         while self.next_turn().is_some_and(|at| at <= now)
             && let Some((_, operation)) = self.beyond.pop_first()
         {
-            if let Some(partition) = self.from.remove(&operation) {
-                self.queue(&partition, operation);
+            let patient = self.patient.len();
+            if let Some(apart) = self.leave(operation) {
+                if self.patient.len() < patient {
+                    self.patience.note(false);
+                }
+                self.queue(&apart.partition, operation);
             }
         }
     }
@@ -119,25 +200,28 @@ impl TrackQueue {
             if waiting.is_empty() {
                 self.partitions.remove(partition);
             }
+        } else if let Some(apart) = self.leave(operation) {
+            self.beyond.remove(&(apart.until, operation));
+            self.len -= 1;
         }
     }
 
     pub(super) fn contains(&self, partition: &TopicPartition, operation: OperationId) -> bool {
         let waiting = self.partitions.get(partition);
         waiting.is_some_and(|waiting| waiting.contains(&operation))
-            || self.from.contains_key(&operation)
+            || self.apart.contains_key(&operation)
     }
 
     pub(super) fn len(&self) -> usize {
         self.len
     }
 
-    /// How many are not beyond the turns of their customers.
+    /// How many are not behind the others.
     pub(super) fn in_turn(&self) -> usize {
         self.len - self.beyond.len()
     }
 
-    /// When the next of those beyond the turns of their customers is like all others.
+    /// When the next of those behind the others is like all others.
     pub(super) fn next_turn(&self) -> Option<Instant> {
         self.beyond.first().map(|(at, _)| *at)
     }
@@ -179,9 +263,31 @@ impl TrackQueue {
 
     fn pop_beyond(&mut self) -> Option<OperationId> {
         let (_, operation) = self.beyond.pop_first()?;
-        self.from.remove(&operation);
+        self.leave(operation);
         self.len -= 1;
         Some(operation)
+    }
+
+    /// It is not behind the others any more.
+    fn leave(&mut self, operation: OperationId) -> Option<Apart> {
+        let apart = self.apart.remove(&operation)?;
+        self.patient.remove(&(apart.partition.clone(), operation));
+        Some(apart)
+    }
+}
+
+impl Patience {
+    /// Whether the next one waits.
+    fn pays(&mut self) -> bool {
+        let waits = self.paid >= PAYS || self.others + 1 >= TRIES;
+        self.others = if waits { 0 } else { self.others + 1 };
+        waits
+    }
+
+    /// One that waited was or was not joined by something.
+    fn note(&mut self, joined: bool) {
+        let now = if joined { 1.0 } else { 0.0 };
+        self.paid += (now - self.paid) * COUNTS;
     }
 }
 
@@ -222,7 +328,8 @@ mod tests {
     fn add(queue: &mut TrackQueue, now: Instant, partition: i32, who: Option<&str>, id: u64) {
         let partition = TopicPartition::new("shop.events", partition);
         let who = who.map(|who| CustomerKey::Email(Arc::from(who)));
-        queue.add(now, TURN, &partition, who.as_ref(), OperationId(id));
+        let operation = (OperationId(id), None);
+        queue.add(now, TURN, &partition, who.as_ref(), operation);
     }
 
     fn queue(waiting: &[(i32, u64)]) -> TrackQueue {
@@ -285,6 +392,72 @@ mod tests {
         add(&mut queue, later, 0, Some("a"), 9);
         add(&mut queue, later, 0, Some("b"), 10);
         assert_eq!(taken(&mut queue, 3), [9, 10]);
+    }
+
+    #[test]
+    fn what_may_go_with_something_else_waits_for_it_behind_the_others() {
+        let now = start();
+        let partition = |number| TopicPartition::new("shop.events", number);
+        let mut queue = TrackQueue::default();
+        queue.patience.paid = 1.0;
+        let who = CustomerKey::Email(Arc::from("a"));
+        for (number, id) in [(0, 1), (0, 2), (1, 3), (1, 4), (1, 5)] {
+            let patience = Some(now + TURN * 10);
+            let operation = (OperationId(id), patience);
+            queue.add(now, TURN, &partition(number), Some(&who), operation);
+        }
+        add(&mut queue, now, 0, None, 6);
+        assert_eq!((queue.len(), queue.in_turn()), (6, 1));
+        assert_eq!(queue.first(), Some(OperationId(6)));
+        // One has what it waited for; the customer's fourth and fifth wait for their turns, which come later.
+        queue.hurry(OperationId(2));
+        assert_eq!(queue.in_turn(), 2);
+        assert_eq!(queue.hurry_all(&partition(1)), [OperationId(3)]);
+        assert_eq!(queue.in_turn(), 3);
+        assert!(queue.hurry_all(&partition(1)).is_empty());
+        queue.remove(&partition(1), OperationId(5));
+        queue.remove(&partition(0), OperationId(2));
+        assert_eq!((queue.len(), queue.in_turn()), (4, 2));
+        queue.tick(now + TURN * 9);
+        assert_eq!(queue.in_turn(), 2);
+        // Nothing came.
+        queue.tick(now + TURN * 10);
+        assert_eq!(queue.in_turn(), 3);
+        let rest: Vec<u64> = std::iter::from_fn(|| queue.take()).map(|id| id.0).collect();
+        assert_eq!(rest, [1, 3, 6, 4]);
+        assert!(queue.is_empty() && queue.apart.is_empty() && queue.patient.is_empty());
+    }
+
+    #[test]
+    fn identities_wait_where_events_come_and_hardly_where_none_do() {
+        let now = start();
+        let partition = TopicPartition::new("shop.events", 0);
+        let mut queue = TrackQueue::default();
+        let mut next = 0;
+        // How many of a hundred wait. Behind each something comes that joins it or does not, or nothing does.
+        let mut hundred = |queue: &mut TrackQueue, joins: Option<bool>| {
+            let mut waited = 0;
+            for _ in 0..100 {
+                next += 1;
+                let operation = OperationId(next);
+                let patience = Some(now + TURN);
+                queue.add(now, TURN, &partition, None, (operation, patience));
+                waited += queue.len() - queue.in_turn();
+                match joins {
+                    Some(joins) => queue.accompany(operation, joins),
+                    None => queue.tick(now + TURN),
+                }
+                queue.take();
+            }
+            waited
+        };
+        assert!((10..=14).contains(&hundred(&mut queue, None)));
+        assert!(hundred(&mut queue, Some(true)) > 40);
+        assert_eq!(hundred(&mut queue, Some(true)), 100);
+        // Events of another topic come behind them.
+        assert!(hundred(&mut queue, Some(false)) < 25);
+        assert!(hundred(&mut queue, Some(true)) > 40);
+        assert!(hundred(&mut queue, None) < 25);
     }
 
     #[test]

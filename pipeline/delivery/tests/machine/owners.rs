@@ -10,13 +10,14 @@ use ingest_delivery::machine::MachineSettings;
 use ingest_model::body::Body;
 use ingest_model::call::{Call, CallResult, CustomerFound, ObjectState};
 use ingest_model::operation::{
-    CustomerKey, CustomerRef, ExternalId, Klass, MissingCustomer, Occurrence, Operation, Planned,
+    CustomerKey, CustomerRef, ExternalId, KObject, Klass, MissingCustomer, Occurrence, Operation,
+    Planned,
 };
-use ingest_model::outcome::{HoldCause, Outcome, Rejection, RetryCause, Verdict};
+use ingest_model::outcome::{HoldCause, Outcome, Rejection, RetryCause, SkipReason, Verdict};
 use serde_json::Map;
 
 use crate::driver::Driver;
-use crate::make::{customer, identify, object, owned, settings, shop, track, write};
+use crate::make::{customer, identify, object, owned, settings, shop, track, versioned, write};
 
 fn asking() -> MachineSettings {
     let mut settings = settings();
@@ -217,15 +218,39 @@ fn an_order_that_never_comes_is_waited_for_as_long_as_stated_and_then_refused() 
 
 #[test]
 fn an_order_of_nobody_is_named_as_the_reason() {
+    for missing in [MissingCustomer::Reject, MissingCustomer::Skip] {
+        let mut driver = Driver::new(asking(), 1);
+        driver.answer(|call| match call {
+            Call::GetKObject { .. } => Some(belongs_to(None)),
+            _ => None,
+        });
+        driver.record(1, shipped_of(owner(1, missing), 7));
+        driver.run_to_rest();
+        let details: Vec<_> = driver.letters.iter().map(|one| &one.detail).collect();
+        assert!(details[0].contains("belongs to nobody"), "{details:?}");
+    }
+}
+
+#[test]
+fn an_order_that_is_not_there_is_not_marked_and_no_older_state_makes_it() {
     let mut driver = Driver::new(asking(), 1);
-    driver.answer(|call| match call {
-        Call::GetKObject { .. } => Some(belongs_to(None)),
-        _ => None,
-    });
-    driver.record(1, shipped_of(owner(1, MissingCustomer::Reject), 7));
+    let of = |version: &str, object: KObject| write(versioned(object, version));
+    let mark = owned(object("order", 1), owner(1, MissingCustomer::Skip));
+    driver.record(1, of("7", mark));
     driver.run_to_rest();
-    let details: Vec<_> = driver.letters.iter().map(|one| &one.detail).collect();
-    assert!(details[0].contains("belongs to nobody"), "{details:?}");
+    // an event of the same route, and states from elsewhere
+    driver.record(2, shipped_of(owner(1, MissingCustomer::Skip), 7));
+    driver.record(3, of("5", object("order", 1)));
+    driver.run_to_rest();
+    let not_there = Settlement::Skipped(SkipReason::NotThere);
+    let stale = Settlement::Skipped(SkipReason::Stale);
+    assert_eq!(driver.settled(), [not_there, stale, not_there]);
+    assert_eq!(reads(&driver), (2, 0));
+    assert!(driver.letters.is_empty(), "{:?}", driver.letters);
+    // a newer state makes it
+    driver.record(4, of("8", object("order", 1)));
+    driver.run_to_rest();
+    assert_eq!(driver.settled()[3..], [Settlement::Delivered]);
 }
 
 #[test]

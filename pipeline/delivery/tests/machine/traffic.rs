@@ -146,7 +146,11 @@ fn imports(driver: &Driver) -> Vec<String> {
     for (_, call) in &driver.sent {
         let bodies: Vec<&Body> = match call {
             Call::CreateKObject { body, .. } => vec![body],
-            Call::CreateKObjects { items, .. } => items.iter().map(|item| &item.body).collect(),
+            Call::CreateKObjects { items, .. } => {
+                let added = items.iter().filter_map(|item| item.time_of_import());
+                said.extend(added.map(|at| format!("\"{at}\"")));
+                items.iter().map(|item| &item.body).collect()
+            }
             _ => Vec::new(),
         };
         let parts = bodies.into_iter().flat_map(Body::parts);

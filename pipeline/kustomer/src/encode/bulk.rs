@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use ingest_model::batch::ITEM_OVERHEAD;
 use ingest_model::body::Writer;
-use ingest_model::call::BulkItem;
+use ingest_model::call::{BulkItem, IMPORTED_AT};
 
 use super::request::{HttpRequest, segment};
 
@@ -13,7 +13,7 @@ use super::request::{HttpRequest, segment};
 pub(crate) enum Extras {
     /// None, for customers that are made for their keys alone.
     None,
-    /// `customer` or `company`, for what is created.
+    /// `customer`, `company` and the time of an import, for what is created.
     Create,
     /// `id`, `rev` and `company`, for what is updated.
     Update,
@@ -53,6 +53,9 @@ pub(crate) fn body(items: &[BulkItem], with_refs: bool, extras: Extras) -> Bytes
                 }
                 if let Some(company) = &item.company {
                     writer.text("company", company);
+                }
+                if let Some(at) = item.time_of_import() {
+                    writer.text(IMPORTED_AT, at);
                 }
             }
             Extras::Update => {

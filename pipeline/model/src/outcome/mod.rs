@@ -83,7 +83,7 @@ pub enum SkipReason {
     Stale,
     /// The object already has exactly this state.
     Unchanged,
-    /// There is no such object, so there is nothing to delete.
+    /// There is no such object, so there is nothing to delete or to mark.
     NotThere,
     /// The same occurrence was delivered before.
     Repeat,

@@ -34,6 +34,8 @@ pub enum MissingCustomer {
     Park,
     /// Reject the record.
     Reject,
+    /// Do nothing: where there is no such object, there is nothing to mark as deleted.
+    Skip,
 }
 
 /// A customer as an operation names it. Never empty: `keys` has at least one entry, most trusted first.

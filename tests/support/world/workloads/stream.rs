@@ -13,15 +13,23 @@ use super::{Kind, PARTITIONS, Piece};
 /// Waits are not measured of its beginning, in which nothing is known of customers and jobs.
 const WARM_UP: Duration = Duration::from_secs(60);
 
+/// How long records waited for their requests, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Waits {
+    pub(crate) all: Vec<Duration>,
+    pub(crate) by_kind: BTreeMap<Kind, Vec<Duration>>,
+}
+
 impl Play {
     /// So many records a second for that time, until all of them are delivered. Returns the figures, what came, and how long
-    /// records waited for their requests, in order: all but views, which wait for others of their session on purpose.
+    /// records of each kind waited for their requests, in order: all but views, which wait for others of their session on
+    /// purpose.
     pub(crate) fn stream(
         &self,
         mut next: impl FnMut() -> Piece,
         rate: f64,
         time: Duration,
-    ) -> (Figures, Vec<Piece>, Vec<Duration>) {
+    ) -> (Figures, Vec<Piece>, Waits) {
         let mut world = self.world(PARTITIONS);
         self.introduce(&mut world);
         world.carried = Some(BTreeMap::new());
@@ -35,7 +43,7 @@ impl Play {
             let piece = next();
             let verdict = piece.verdict();
             if piece.kind != Kind::View && at >= began + WARM_UP {
-                marks.extend(mark(&verdict).map(|mark| (mark, at)));
+                marks.extend(mark(&verdict).map(|mark| (mark, at, piece.kind)));
             }
             world.put(piece.partition(), verdict);
             pieces.push(piece);
@@ -44,11 +52,18 @@ impl Play {
             at += Duration::from_secs_f64(-uniform.ln() / rate);
         }
         assert!(world.run(time * 4), "{:?}", world.settled);
-        let waited = marks.iter();
-        let mut waits: Vec<Duration> = waited
-            .filter_map(|(mark, arrived)| world.waited(mark, *arrived))
-            .collect();
-        waits.sort_unstable();
+        let mut waits = Waits::default();
+        for (mark, arrived, kind) in marks {
+            if let Some(waited) = world.waited(&mark, arrived) {
+                waits.by_kind.entry(kind).or_default().push(waited);
+                waits.all.push(waited);
+            }
+        }
+        waits.all.sort_unstable();
+        waits
+            .by_kind
+            .values_mut()
+            .for_each(|all| all.sort_unstable());
         let figures = self.figures(&world, pieces.len(), (began, began), &before);
         (figures, pieces, waits)
     }

@@ -136,9 +136,9 @@ impl Machine {
     ) {
         match outcome {
             Outcome::Pending(ticket) => {
-                // Objects wait for them.
-                let (items, can_wait) = (JobItems::Customers { keys }, false);
-                self.jobs.add(now, ticket, items, with_refs, can_wait);
+                let dear = !self.price(now).is_nothing();
+                let items = JobItems::Customers { keys };
+                self.jobs.add(now, ticket, items, with_refs, dear);
             }
             Outcome::Split(hint) => self.split_customers(now, keys, &hint),
             Outcome::Reject(detail) => {

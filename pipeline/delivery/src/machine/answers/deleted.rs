@@ -55,8 +55,8 @@ impl Machine {
         }
     }
 
-    /// The object of a deletion is gone. That and its version stay known, so that no older state brings it back.
-    fn learn_gone(&mut self, id: OperationId) {
+    /// The object of a deletion or a mark is gone. That and its version stay known, so that no older state brings it back.
+    pub(in crate::machine) fn learn_gone(&mut self, id: OperationId) {
         let Some(Operation::KObject(object)) = self.work.get(id).map(|entry| &entry.operation)
         else {
             return;

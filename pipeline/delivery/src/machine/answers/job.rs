@@ -12,7 +12,7 @@ use ingest_model::batch::JobId;
 use ingest_model::batch::OperationId;
 use ingest_model::batch::{GroupKey, Verb};
 use ingest_model::call::{ItemFate, ItemResult, JobReport};
-use ingest_model::operation::{CustomerKey, Operation};
+use ingest_model::operation::CustomerKey;
 use ingest_model::outcome::{Outcome, Rejection, RetryCause};
 
 /// A job that says it is complete but has no result for an item is read this often in all, before the item is looked at.
@@ -51,6 +51,12 @@ impl Machine {
         if job.with_refs {
             // Each item settles a record, about.
             self.turn.expect(report.items.len());
+            if let JobItems::Objects { group, .. } = &job.items
+                && report.items.iter().any(ItemResult::is_stored)
+            {
+                let group = group.clone();
+                self.note_items_stored(now, group);
+            }
             for item in &report.items {
                 self.settle_item(now, id, item);
             }
@@ -79,9 +85,11 @@ impl Machine {
         let clean = report.failures == Some(0);
         match self.end_job(now, id, report.completed_ms) {
             Some(JobItems::Objects { group, operations }) => {
+                if clean {
+                    self.note_items_stored(now, group.clone());
+                }
                 for operation in operations {
                     if clean {
-                        self.item_stored(now, operation, group.verb);
                         self.stored(operation, group.verb, None, None);
                     } else {
                         self.doubt_now(operation);
@@ -120,23 +128,15 @@ impl Machine {
         }
     }
 
-    /// An item of a job was stored: writes of its klass with this verb succeed.
-    fn item_stored(&mut self, now: Instant, id: OperationId, verb: Verb) {
-        let state = self.work.get(id);
-        if let Some(Operation::KObject(object)) = state.map(|state| &state.operation) {
-            let klass = object.klass.clone();
-            let group = GroupKey { klass, verb };
-            let endpoint = Endpoint::Write { group, bulk: true };
-            self.health.successes.note(now, endpoint);
-        }
+    /// Items of a job were stored: such writes succeed.
+    fn note_items_stored(&mut self, now: Instant, group: GroupKey) {
+        let endpoint = Endpoint::Write { group, bulk: true };
+        self.health.successes.note(now, endpoint);
     }
 
     fn settle_object(&mut self, now: Instant, id: OperationId, verb: Verb, fate: ItemFate) {
         match fate {
-            ItemFate::Stored(object) => {
-                self.item_stored(now, id, verb);
-                self.stored(id, verb, object, None);
-            }
+            ItemFate::Stored(object) => self.stored(id, verb, object, None),
             ItemFate::Duplicate => self.look_at(id),
             ItemFate::Conflict => self.conflict(id),
             ItemFate::Gone => self.gone(now, id, verb),

@@ -11,7 +11,7 @@ use ingest_model::batch::OperationId;
 use ingest_model::call::{CustomerFound, ObjectState};
 use ingest_model::known::{KnownObject, object_hash};
 use ingest_model::operation::CustomerKey;
-use ingest_model::outcome::{Outcome, Rejection, RetryCause, SplitHint};
+use ingest_model::outcome::{Outcome, Rejection, RetryCause, SkipReason, SplitHint};
 
 impl Machine {
     pub(in crate::machine) fn on_owner_read(
@@ -79,7 +79,12 @@ impl Machine {
             )
         };
         for operation in operations {
-            self.finish_rejected(operation, Rejection::UnknownCustomer, detail.clone());
+            if !there && self.work.skips_missing(operation) {
+                self.learn_gone(operation);
+                self.finish_skipped(operation, SkipReason::NotThere);
+            } else {
+                self.finish_rejected(operation, Rejection::UnknownCustomer, detail.clone());
+            }
         }
     }
 

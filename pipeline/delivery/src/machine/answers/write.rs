@@ -81,8 +81,8 @@ impl Machine {
         };
         self.memory.journal.accepted(&operations, &ticket);
         self.tell_job(&operations, &ticket.id);
-        let can_wait = !self.price(now).is_nothing();
-        let job = self.jobs.add(now, ticket, items, with_refs, can_wait);
+        let dear = !self.price(now).is_nothing();
+        let job = self.jobs.add(now, ticket, items, with_refs, dear);
         if backfill {
             self.jobs.is_backfill(job);
         }

@@ -63,7 +63,9 @@ impl Machine {
         if let Some(entry) = self.work.get(id)
             && self.partitions.is_owned(&entry.partition)
         {
+            let partition = entry.partition.clone();
             self.work.keep_back(id);
+            self.work.hurry_partition(&partition);
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ingest_model::batch::{GroupKey, ITEM_OVERHEAD, Verb};
 use ingest_model::body::{Body, Writer};
-use ingest_model::call::{BulkItem, Call};
+use ingest_model::call::{BulkItem, Call, IMPORTED_AT};
 use ingest_model::operation::{CustomerKey, CustomerRef, MissingCustomer};
 use serde_json::{Map, Value, json};
 
@@ -75,18 +75,12 @@ pub(super) fn single_call(group: &GroupKey, item: &BulkItem) -> Call {
                 if let Some(company) = &item.company {
                     writer.text("company", company);
                 }
+                if let Some(at) = item.time_of_import() {
+                    writer.text(IMPORTED_AT, at);
+                }
             }),
         },
     }
-}
-
-/// A body that says when the object was imported. What the mapping says of it counts.
-pub(super) fn imported(body: &Body, at: &str) -> Body {
-    const FIELD: &str = "importedAt";
-    if body.parts().any(|part| part.name == FIELD) {
-        return body.clone();
-    }
-    with(body, |writer| writer.text(FIELD, at))
 }
 
 /// A body with one more field.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::bodies::{imported, key_fields, new_customer, older, single_call};
+use super::bodies::{key_fields, new_customer, older, single_call};
 use smallvec::{SmallVec, smallvec};
 
 use crate::common::price::Price;
@@ -268,9 +268,10 @@ impl Machine {
     pub(in crate::machine) fn leave(&mut self, now: Instant, mut batch: Batch) {
         let GroupKey { klass, verb } = batch.group.clone();
         let family = Some(Family::of_write(klass.clone(), verb));
+        let imported_at = self.imported_at(&batch);
         let mut items = Vec::with_capacity(batch.operations.len());
         for id in &batch.operations {
-            items.extend(self.bulk_item(*id, verb));
+            items.extend(self.bulk_item(*id, verb, imported_at.as_ref()));
         }
         let bulk = batch.operations.len() > 1;
         for id in &batch.operations {
@@ -300,7 +301,23 @@ impl Machine {
         self.send(now, call, SentKind::Write(batch), family);
     }
 
-    fn bulk_item(&mut self, id: OperationId, verb: Verb) -> Option<BulkItem> {
+    /// What creates of backfill say, so that they do not count by customer. Only creates of objects are counted so.
+    fn imported_at(&self, batch: &Batch) -> Option<Arc<str>> {
+        let GroupKey { klass, verb } = &batch.group;
+        let counted = *verb == Verb::Create && klass.kind() == KlassKind::Objects;
+        let old = |id: &OperationId| self.work.traffic(*id) == Traffic::Backfill;
+        if !counted || !batch.operations.iter().any(old) {
+            return None;
+        }
+        self.sending.fleet.server_time(self.turn.now).map(Arc::from)
+    }
+
+    fn bulk_item(
+        &mut self,
+        id: OperationId,
+        verb: Verb,
+        imported_at: Option<&Arc<str>>,
+    ) -> Option<BulkItem> {
         let state = self.work.get(id)?;
         let Operation::KObject(object) = &state.operation else {
             return None;
@@ -321,18 +338,14 @@ impl Machine {
         } else {
             lock
         };
-        // Only creates of objects are counted by customer.
-        let counted = verb == Verb::Create && object.klass.kind() == KlassKind::Objects;
-        let old = counted && self.work.traffic(id) == Traffic::Backfill;
-        let imported_at = old.then(|| self.sending.fleet.server_time(self.turn.now));
-        let imported_at = imported_at.flatten();
+        let old = self.work.traffic(id) == Traffic::Backfill;
         Some(BulkItem {
             reference: id.reference(),
-            body: match imported_at {
-                Some(at) => imported(&object.body, &at),
-                None if verb == Verb::Create => object.body_on_create(),
-                None => object.body.clone(),
+            body: match verb {
+                Verb::Create => object.body_on_create(),
+                Verb::Update | Verb::Delete => object.body.clone(),
             },
+            imported_at: imported_at.filter(|_| old).cloned(),
             company: history.company().cloned(),
             customer: match verb {
                 Verb::Create => history.customer_id.clone(),
@@ -441,6 +454,7 @@ impl Machine {
             items.push(BulkItem {
                 reference: reference.clone(),
                 body: new_customer(&all),
+                imported_at: None,
                 customer: None,
                 id: None,
                 rev: None,

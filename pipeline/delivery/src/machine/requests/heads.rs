@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::machine::Machine;
 use crate::objects::decide::{Decision, Known, decide};
+use crate::partitions::Room;
 use crate::seam::fact::{Fact, ResolvedBy};
 use crate::seam::hold::Family;
 use crate::work::{Front, LaneKey};
@@ -16,6 +17,9 @@ use ingest_model::record::{Offset, TopicPartition, Traffic};
 
 /// How long a write waits before it asks again whether others have learnt what it needs to know.
 const AWAIT_ANSWERS: Duration = Duration::from_millis(200);
+/// An identity waits for an event of its customer for at most so many times the longest wait of an object for its bulk request:
+/// whoever begins a visit looks around first.
+const PATIENCE: u32 = 3;
 
 impl Machine {
     /// Checks every lane whose head may have changed.
@@ -51,7 +55,26 @@ impl Machine {
             self.customers.answer_due(now, &customer);
         }
         let turn = self.sending.quota.turn();
-        self.work.ready_track(now, turn, id);
+        let patience = self.patience_of(now, id);
+        self.work.ready_track(now, turn, id, patience);
+    }
+
+    /// Until when an identity may wait for an event of its customer, with which it would cost nothing, while a request has a price
+    /// and no backfill takes what it saves. Nobody waits for its answer, no event for commits that it keeps back, and its
+    /// partition is read.
+    fn patience_of(&self, now: Instant, id: OperationId) -> Option<Instant> {
+        let entry = self.work.get(id)?;
+        let Operation::Identify(identify) = &entry.operation else {
+            return None;
+        };
+        let wanted = self.customers.is_wanted(identify.customer.first());
+        let room = self.partitions.room(&entry.partition) == Room::Free
+            && !self.partitions.rests(&entry.partition);
+        let alone = self.work.second(id).is_none() && entry.attempts == 0;
+        let until = now + self.settings.patience.max_delay * PATIENCE;
+        let old = self.work.has_backfill() || self.jobs.has_backfill();
+        let scarce = !old && !self.price(now).is_nothing();
+        (alone && room && !wanted && scarce && until > now).then_some(until)
     }
 
     fn activate_object(&mut self, now: Instant, id: OperationId) {
@@ -69,6 +92,8 @@ impl Machine {
                 let operation = self.work.get(id).map(|entry| &entry.operation);
                 if let Some(customer) = operation.and_then(Operation::customer).cloned() {
                     let due = self.is_answer_due(customer.first());
+                    self.work
+                        .hurry_front(&LaneKey::Customer(customer.first().clone()));
                     let traffic = self.work.traffic(id);
                     self.customers.want(now, &customer, (id, traffic), due);
                 }

@@ -259,7 +259,13 @@ impl Pace {
     /// How many were given in the time before now, of the last minute.
     pub(super) fn given_since(&self, now: Instant, time: Duration) -> u32 {
         let before = |at: &Instant| now.saturating_duration_since(*at) >= time;
-        let since = self.issued.len() - self.issued.partition_point(before);
+        // Mostly, what is older was forgotten just now.
+        let older = if self.issued.front().is_some_and(before) {
+            self.issued.partition_point(before)
+        } else {
+            0
+        };
+        let since = self.issued.len() - older;
         u32::try_from(since).unwrap_or(u32::MAX)
     }
 

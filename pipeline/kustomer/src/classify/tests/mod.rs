@@ -27,6 +27,7 @@ fn items(count: usize) -> Vec<BulkItem> {
         customer: None,
         id: None,
         rev: None,
+        imported_at: None,
         company: None,
     };
     (0..count).map(item).collect()

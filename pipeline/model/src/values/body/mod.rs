@@ -142,6 +142,12 @@ impl Body {
         Parts::of(&self.text)
     }
 
+    /// Whether it has a field of that name. The name needs no escapes.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.text.contains(name) && self.parts().any(|part| part.name == name)
+    }
+
     /// Its fields, to be changed.
     #[must_use]
     pub fn fields(&self) -> Fields<'_> {
