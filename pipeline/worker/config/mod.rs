@@ -103,6 +103,9 @@ fn examine(file: &Path, text: &str) -> Examined {
             });
         }
     };
+    if raw::is_mapping(&tree) {
+        return Examined::unusable(mapping_instead(file));
+    }
     let mut faults = Faults::default();
     let raw = raw::read(file, &tree, &mut faults);
     let mut checker = Checker {
@@ -127,6 +130,16 @@ fn examine(file: &Path, text: &str) -> Examined {
         pipelines,
         untested,
     }
+}
+
+/// The fault of a mapping that is given in the place of a configuration.
+fn mapping_instead(file: &Path) -> Fault {
+    let way_out = format!(
+        "a configuration names it for a topic, with a path relative to its own: kafka.topics: [ {{ name: shop.events, mapping: {} }} ]; \
+         `init` writes a whole configuration",
+        file.display()
+    );
+    Fault::of_file(file, "is a mapping, not a configuration", way_out)
 }
 
 impl Examined {

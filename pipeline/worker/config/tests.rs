@@ -124,7 +124,7 @@ fn a_literal_secret_is_refused_and_never_shown() {
 fn impossible_values_are_refused() {
     for (line, replacement, expected) in [
         ("limit: 1000", "limit: 0", "0 is out of range"),
-        ("limit: 1000", "limit: 100001", "100001 is out of range"),
+        ("limit: 1000", "limit: 1000001", "1000001 is out of range"),
         (
             "limit: 1000",
             "limit: 1000\n  share: 0",

@@ -188,7 +188,7 @@ impl Mapping {
             }
             for rule in rules {
                 if let Rule::KObject(rule) = rule
-                    && rule.marks
+                    && rule.marks.is_some()
                 {
                     asked.insert(rule.klass.clone());
                 }

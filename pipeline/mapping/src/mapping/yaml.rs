@@ -29,6 +29,13 @@ pub fn yaml_fault(text: &str, error: &serde_saphyr::Error) -> YamlFault {
         let problem = format!("`{key}` appears twice{}", first.unwrap_or_default());
         return fault(place, problem, Some("put both parts under one key"));
     }
+    if error.to_string().contains("budget breached") {
+        let problem =
+            "has too many parts, or repeats too much by anchors within anchors".to_owned();
+        let help =
+            "write out what anchors stand for, and move what is large into a file of its own";
+        return fault(place, problem, Some(help));
+    }
     if let Some(tab) = tab(text, place) {
         let problem = "a tab in the indentation".to_owned();
         return fault(tab, problem, Some("YAML allows only blanks there"));
@@ -351,6 +358,11 @@ mod tests {
 
     #[test]
     fn faults_are_said_in_the_words_of_those_who_wrote_them() {
+        let mut many = "a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n".to_owned();
+        for n in 1..8 {
+            let inner = vec![format!("*a{}", n - 1); 10].join(", ");
+            many.push_str(&format!("a{n}: &a{n} [{inner}]\n"));
+        }
         for (text, wanted) in [
             (
                 "routes:\n  - name: a\n    custom: { aStr: .a }\n    on: x\n    custom: { bStr: .b }\n",
@@ -431,6 +443,10 @@ mod tests {
             (
                 "routes:\n  - name: a\n    on: x\n     skip: y\n",
                 "4:6: `skip` is indented further than the line above, which has its value already",
+            ),
+            (
+                &many,
+                "has too many parts, or repeats too much by anchors within anchors; write out",
             ),
             (
                 "routes:\n  - name: a\n    do: [{ track: .a }]\n      skip: y\n",

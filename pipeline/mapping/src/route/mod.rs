@@ -153,6 +153,9 @@ impl Pipeline {
                 let mut each = batch::Each::new(&self.mapping, self.decoder, now, self.keyed);
                 let one = |member: batch::Member| {
                     let (summary, verdict) = each.judge(&member.record);
+                    if let Verdict::Emit(planned) = &verdict {
+                        each.keep(planned.clone(), member.index);
+                    }
                     Explained {
                         member: Some(member.index),
                         record: member.record,

@@ -99,6 +99,7 @@ fn customer(customer: &CustomerRef) -> Value {
         MissingCustomer::Create => "create",
         MissingCustomer::Park => "park",
         MissingCustomer::Reject => "reject",
+        MissingCustomer::Skip => "skip",
     };
     map.insert("missing".to_owned(), Value::from(missing));
     Value::Object(map)

@@ -285,6 +285,34 @@ fn told(mapping: &str) -> String {
     shown
 }
 
+#[test]
+fn a_mapping_and_a_configuration_in_each_others_place_are_told_as_such() {
+    let (told, exit) = ran("check", CONFIG);
+    assert_eq!(exit, CommandExit::Faults, "{told}");
+    let wanted = "m.yaml:1:1: is a configuration, not a mapping\n    the `mapping` of a topic names a file with `routes:`";
+    assert!(told.starts_with(wanted), "{told}");
+    assert!(told.ends_with("1 fault\n"), "{told}");
+
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("m.yaml");
+    std::fs::write(&file, GOOD).unwrap();
+    let file = file.to_str().unwrap();
+    // `check` finds faults; the others cannot begin
+    for (command, wanted) in [
+        ("check", CommandExit::Faults),
+        ("test", CommandExit::Usage),
+        ("explain", CommandExit::Usage),
+    ] {
+        let line = ["kustomer-ingest", command, "--config", file];
+        let (told, exit) = printed(line.iter());
+        assert_eq!(exit, wanted, "{command}: {told}");
+        let wanted =
+            "m.yaml: is a mapping, not a configuration\n    a configuration names it for a topic";
+        assert!(told.contains(wanted), "{command}: {told}");
+        assert!(!told.contains("unknown key"), "{command}: {told}");
+    }
+}
+
 /// BigCommerce's webhooks about orders name nobody, though those about customers do.
 #[test]
 fn a_format_that_names_customers_does_so_only_where_it_knows_them() {

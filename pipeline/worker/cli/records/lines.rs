@@ -53,20 +53,11 @@ struct RecordLine {
     key: Option<String>,
     #[serde(rename = "keyBase64")]
     key_base64: Option<String>,
-    #[serde(default)]
-    headers: Vec<(String, Option<HeaderLine>)>,
+    headers: Option<Value>,
     value: Option<Value>,
     #[serde(rename = "valueBase64")]
     value_base64: Option<String>,
     timestamp: Option<i64>,
-}
-
-/// The value of a header: a text, or `{base64: …}`.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum HeaderLine {
-    Text(String),
-    Bytes { base64: String },
 }
 
 /// The record that has a line as its value.
@@ -131,18 +122,10 @@ pub(in crate::cli) fn record(line: &Line, topic: Option<&Topic>, written_ms: Opt
             Err(problem) => return Item::Bad(problem),
         },
     };
-    let mut headers = Vec::with_capacity(described.headers.len());
-    for (name, value) in described.headers {
-        let value = match value {
-            None => None,
-            Some(HeaderLine::Text(text)) => Some(Bytes::from(text)),
-            Some(HeaderLine::Bytes { base64 }) => match bytes_of("a header's base64", &base64) {
-                Ok(bytes) => Some(bytes),
-                Err(problem) => return Item::Bad(problem),
-            },
-        };
-        headers.push(Header { name, value });
-    }
+    let headers = match headers_of(described.headers) {
+        Ok(headers) => headers,
+        Err(problem) => return Item::Bad(problem),
+    };
     let partition = TopicPartition::new(topic.as_str(), described.partition.unwrap_or_default());
     let offset = described.offset.map_or_else(|| offset_of(line), Offset);
     Item::Record(Record {
@@ -152,6 +135,34 @@ pub(in crate::cli) fn record(line: &Line, topic: Option<&Topic>, written_ms: Opt
         headers,
         timestamp_ms: described.timestamp.or(written_ms),
     })
+}
+
+/// Headers as a list of pairs, which may have a name twice, or as a map. What is neither a text nor null is the text of its JSON, but for
+/// `{base64: …}`.
+fn headers_of(described: Option<Value>) -> Result<Vec<Header>, String> {
+    let wrong = || {
+        "not a record as --records takes it: headers are a map of names and texts, or a list of pairs [name, text]".to_owned()
+    };
+    let pairs: Vec<(String, Value)> = match described {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::Object(map)) => map.into_iter().collect(),
+        Some(Value::Array(items)) => items
+            .into_iter()
+            .map(|item| serde_json::from_value(item).ok().ok_or_else(wrong))
+            .collect::<Result<_, _>>()?,
+        Some(Value::Bool(_) | Value::Number(_) | Value::String(_)) => return Err(wrong()),
+    };
+    let header = |(name, value): (String, Value)| {
+        let encoded = value.get("base64").and_then(Value::as_str);
+        let value = match (&value, encoded) {
+            (Value::Null, _) => None,
+            (Value::String(text), _) => Some(Bytes::copy_from_slice(text.as_bytes())),
+            (_, Some(text)) => Some(bytes_of("a header's base64", text)?),
+            (other, None) => Some(Bytes::from(other.to_string())),
+        };
+        Ok(Header { name, value })
+    };
+    pairs.into_iter().map(header).collect()
 }
 
 fn bytes_of(what: &str, text: &str) -> Result<Bytes, String> {
@@ -196,6 +207,10 @@ impl<R: BufRead> Lines<R> {
                 return Ok(None);
             }
             self.number += 1;
+            if self.number == 1 && is_utf16(&bytes) {
+                let problem = "it is UTF-16, and records are read as UTF-8: save it as UTF-8";
+                return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
+            }
             if self.number == 1 && bytes.starts_with(b"\xef\xbb\xbf") {
                 bytes.drain(..3);
             }
@@ -266,6 +281,11 @@ impl<R: BufRead> Iterator for Lines<R> {
     }
 }
 
+/// Whether a text begins like one in UTF-16, as Windows likes to save it.
+fn is_utf16(bytes: &[u8]) -> bool {
+    matches!(bytes, [0xff, 0xfe, _, 0, ..] | [0xfe, 0xff, 0, ..])
+}
+
 fn is_json(bytes: &[u8]) -> bool {
     serde_json::from_slice::<IgnoredAny>(bytes).is_ok()
 }
@@ -279,6 +299,20 @@ mod tests {
             .map(|line| line.unwrap())
             .map(|line| (line.number, String::from_utf8(line.bytes).unwrap()))
             .collect()
+    }
+
+    #[test]
+    fn a_text_in_utf_16_is_named_as_such() {
+        let text = "\u{feff}{\"a\":1}\r\n";
+        for bytes in [
+            text.encode_utf16()
+                .flat_map(u16::to_le_bytes)
+                .collect::<Vec<u8>>(),
+            text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+        ] {
+            let error = Lines::new(bytes.as_slice()).next().unwrap().unwrap_err();
+            assert!(error.to_string().contains("save it as UTF-8"), "{error}");
+        }
     }
 
     #[test]
@@ -357,6 +391,13 @@ mod tests {
             Some([255, 254].as_slice())
         );
         assert_eq!(bytes.headers[1].value.as_deref(), Some(b"t".as_slice()));
+        let text = r#"{"headers":{"a":"b","c":null,"d":{"base64":"//4="},"e":{"id":7}},"value":1}"#;
+        let Item::Record(map) = read(text) else {
+            panic!("a record")
+        };
+        let values: Vec<Option<&[u8]>> = map.headers.iter().map(|h| h.value.as_deref()).collect();
+        let wanted: [Option<&[u8]>; 4] = [Some(b"b"), None, Some(&[255, 254]), Some(b"{\"id\":7}")];
+        assert_eq!(values, wanted);
     }
 
     #[test]
@@ -370,8 +411,13 @@ mod tests {
             "{\"keyBase64\":\"?\"}",
             "{\"key\":\"a\",\"keyBase64\":\"\"}",
             "{\"headers\":[[\"a\",{\"base64\":\"?\"}]]}",
+            "{\"headers\":[[\"a\"]]}",
         ] {
             assert!(matches!(read(bad), Item::Bad(_)), "{bad}");
         }
+        let Item::Bad(problem) = read("{\"headers\":\"a\"}") else {
+            panic!("none")
+        };
+        assert!(problem.contains("a map of names and texts"), "{problem}");
     }
 }

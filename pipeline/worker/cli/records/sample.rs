@@ -25,7 +25,7 @@ pub struct SampleArgs {
     /// Read the topic from Kafka: the records of the last time (1h), or so many of the last records (10000).
     #[arg(long, value_name = "TIME|N", value_parser = last, conflicts_with_all = ["file", "records"])]
     pub last: Option<Last>,
-    /// The file with the lines; standard input if left out.
+    /// The file with the lines; standard input if left out, or `-`.
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
 }
@@ -86,6 +86,7 @@ impl Sample {
         records: bool,
         written_ms: Option<i64>,
     ) -> Result<Self, CommandError> {
+        let file = file.filter(|path| path.as_os_str() != "-");
         let reader: Box<dyn BufRead> = match file {
             None if io::stdin().is_terminal() => {
                 return Err(CommandError::Usage(

@@ -16,7 +16,7 @@ use std::fmt;
 use ingest_mapping::mapping::node::{Content, Node, Place as NodePlace};
 
 pub(crate) use self::profile::read_profile;
-pub(crate) use self::reader::{read, tree};
+pub(crate) use self::reader::{is_mapping, read, tree};
 use super::fault::Spot;
 
 /// A value with its place and the path of its key.

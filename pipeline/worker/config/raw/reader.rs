@@ -12,6 +12,22 @@ use super::{
 use crate::config::fault::{Fault, Faults, Spot, nearest};
 use crate::config::secret::SECRET_WAY_OUT;
 
+/// The keys of a configuration.
+const KEYS: &[&str] = &[
+    "kafka",
+    "schema_registry",
+    "kustomer",
+    "budget",
+    "delivery",
+    "state",
+    "admin",
+    "log",
+    "debug",
+    "pauses",
+    "privacy",
+    "tracing",
+];
+
 /// The tree of a YAML text, or what is wrong with it. No line of the text is shown: it could contain a secret by mistake.
 pub(crate) fn tree(text: &str) -> Result<Node, YamlFault> {
     if text
@@ -27,26 +43,22 @@ pub(crate) fn tree(text: &str) -> Result<Node, YamlFault> {
     serde_saphyr::from_str(text).map_err(|error| yaml_fault(text, &error))
 }
 
+/// Whether a tree is that of a mapping: it has what only mappings have, and nothing that a configuration has.
+pub(crate) fn is_mapping(tree: &Node) -> bool {
+    let Content::Map(entries) = &tree.content else {
+        return false;
+    };
+    let has = |known: &[&str]| {
+        let mut entries = entries.iter();
+        entries.any(|(key, _)| known.contains(&&*key.name))
+    };
+    has(&["routes", "include"]) && !has(KEYS)
+}
+
 /// Reads the tree of `file` and reports every fault of shape.
 pub(crate) fn read(file: &Path, tree: &Node, faults: &mut Faults) -> RawConfig {
     let mut reader = Reader::new(file, faults);
-    let root = reader.root(
-        tree,
-        &[
-            "kafka",
-            "schema_registry",
-            "kustomer",
-            "budget",
-            "delivery",
-            "state",
-            "admin",
-            "log",
-            "debug",
-            "pauses",
-            "privacy",
-            "tracing",
-        ],
-    );
+    let root = reader.root(tree, KEYS);
     let kafka = reader.kafka(&root);
     let registry = reader.registry(&root);
     let kustomer = reader.kustomer(&root);

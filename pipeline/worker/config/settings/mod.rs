@@ -258,7 +258,7 @@ impl Settings {
 
 impl QuotaSettings {
     /// The largest limit that is accepted: far above the largest plan.
-    pub const MAX_LIMIT: u32 = 100_000;
+    pub const MAX_LIMIT: u32 = 1_000_000;
 
     /// A quota, if the numbers leave the worker at least one request a minute.
     ///

@@ -32,8 +32,8 @@ use crate::body::{Cuts, Illegal, MAX_TEXT_CHARS};
 use crate::event::{Event, Notes};
 use crate::value::{Map, Value};
 use ingest_model::operation::{
-    CustomerKey, CustomerRef, ExternalId, Identify, KObject, MissingCustomer, Operation, Planned,
-    Track, VERSION_ATTRIBUTE, Version,
+    CustomerKey, CustomerRef, ExternalId, Identify, KObject, Operation, Planned, Track,
+    VERSION_ATTRIBUTE, Version,
 };
 use ingest_model::outcome::{DroppedField, Rejected, SkipReason, Verdict};
 use ingest_model::record::Record;
@@ -359,7 +359,7 @@ impl<'a> Work<'a> {
         let mut body = Map::with_capacity(rule.fields.len() + 2);
         body.insert("externalId", Value::text(&id));
         self.fields(&rule.bad, &rule.fields, "", &mut body)?;
-        if !body.contains_key("title") && !rule.marks {
+        if !body.contains_key("title") && rule.marks.is_none() {
             let expr = rule
                 .fields
                 .iter()
@@ -378,11 +378,11 @@ impl<'a> Work<'a> {
         );
         let body = self.fit(&rule.bad, "kobject", "", body, 0)?;
         let (klass, external_id) = (rule.klass.clone(), ExternalId(Arc::from(id)));
-        let itself = || {
+        let itself = |missing| {
             let key = CustomerKey::of_object(&klass, &external_id);
-            CustomerRef::new(vec![key], MissingCustomer::Park)
+            CustomerRef::new(vec![key], missing)
         };
-        let customer = if rule.marks { itself() } else { customer };
+        let customer = rule.marks.map_or(customer, itself);
         Ok(Operation::KObject(KObject {
             klass,
             external_id,

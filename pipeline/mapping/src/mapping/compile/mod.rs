@@ -118,6 +118,12 @@ fn mapping(document: &Node, file: &str, files: &dyn Files) -> Result<Mapping, Ve
             reader.error(document.node.place, "", problem, Some(help.to_owned()));
             continue;
         }
+        if is_configuration(&document.node) {
+            let help = "the `mapping` of a topic names a file with `routes:`; `init` writes one, `infer` proposes one for a sample";
+            let problem = "is a configuration, not a mapping";
+            reader.error(document.node.place, "", problem, Some(help.to_owned()));
+            continue;
+        }
         if let Some(fields) = reader.fields(&document.node, "", KNOWN) {
             parts.push((Arc::clone(&document.file), fields));
         }
@@ -189,6 +195,15 @@ fn mapping(document: &Node, file: &str, files: &dyn Files) -> Result<Mapping, Ve
     } else {
         Err(reader.errors)
     }
+}
+
+/// Whether a map is the configuration of a worker.
+fn is_configuration(document: &Node) -> bool {
+    let Content::Map(entries) = &document.content else {
+        return false;
+    };
+    let has = |name: &str| entries.iter().any(|(key, _)| key.name == name);
+    has("kafka") && !has("routes") && !has("include")
 }
 
 /// What the file says of the whole mapping.

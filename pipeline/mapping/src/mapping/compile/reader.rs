@@ -9,6 +9,7 @@ use super::super::expr::names::Names;
 use super::super::model::Named;
 use super::super::node::{Content, Key, Node, Place};
 use crate::value::Value;
+use ingest_model::operation::MissingCustomer;
 
 /// Collects errors while the document is walked.
 pub(super) struct Reader<'a> {
@@ -20,8 +21,8 @@ pub(super) struct Reader<'a> {
     pub(super) names: Names,
     /// Objects are marked as deleted here.
     pub(super) marks: bool,
-    /// They are there for certain, so they need no title.
-    pub(super) untitled: bool,
+    /// They are there already, so they need no title. What happens if one is not.
+    pub(super) untitled: Option<MissingCustomer>,
     /// Objects are deleted here.
     pub(super) deletes: bool,
     /// The values of `let` in the order of their names; none where one is not compiled.
@@ -84,7 +85,7 @@ impl<'a> Reader<'a> {
             doubts: Vec::new(),
             names: Names::default(),
             marks: false,
-            untitled: false,
+            untitled: None,
             deletes: false,
             lets: Vec::new(),
             used: BTreeSet::new(),

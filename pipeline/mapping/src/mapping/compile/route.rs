@@ -37,7 +37,8 @@ fn route_with_names(
     head: &RouteHead<'_>,
 ) -> Option<Route> {
     const KNOWN: &[&str] = &[
-        "name", "on", "type", "let", "when", "skip", "delete", "customer", "onBad", "onHold", "do",
+        "name", "on", "type", "let", "when", "skip", "delete", "missing", "customer", "onBad",
+        "onHold", "do",
     ];
     let fields = reader.fields(node, at, KNOWN)?;
     let name = match fields.get("name") {
@@ -88,7 +89,7 @@ fn route_with_names(
         None => None,
     };
     reader.marks = deletes == Some(Deletion::Mark);
-    reader.untitled = reader.marks && fields.get("customer").is_none();
+    reader.untitled = not_there(reader, &fields, at);
     reader.deletes = deletes == Some(Deletion::Delete);
     if let Some(node) = fields.get("delete").filter(|_| reader.deletes) {
         reader.doubt_never_deleted(node, at, head);
@@ -154,7 +155,7 @@ fn route_with_names(
         }
     };
     let only_deletions = reader.deletes;
-    (reader.marks, reader.untitled, reader.deletes) = (false, false, false);
+    (reader.marks, reader.untitled, reader.deletes) = (false, None, false);
     let when = match when {
         None => None,
         Some(compiled) => Some(compiled?),
@@ -224,6 +225,31 @@ fn deletion(
     Some(word)
 }
 
+/// What happens where an object that a route marks is not there; `None` if it marks none, or makes those that are not.
+fn not_there(reader: &mut Reader<'_>, fields: &Fields<'_>, at: &str) -> Option<MissingCustomer> {
+    let marks = reader.marks && fields.get("customer").is_none();
+    let Some(node) = fields.get("missing") else {
+        return marks.then_some(MissingCustomer::Park);
+    };
+    let at = format!("{at}.missing");
+    if !marks {
+        let help = "it says what happens where an object is not there that `delete: mark` marks in a route without `customer`; what happens where \
+                    nobody has the keys of a customer says `missing` within `customer`";
+        let problem = "has no meaning here";
+        reader.error(node.place, &at, problem, Some(help.to_owned()));
+        return None;
+    }
+    let words = &[
+        ("park", MissingCustomer::Park),
+        ("reject", MissingCustomer::Reject),
+        ("skip", MissingCustomer::Skip),
+    ];
+    // a wrong word has been reported
+    reader
+        .word(node, &at, words)
+        .or(Some(MissingCustomer::Park))
+}
+
 /// The customer of the events of a route that marks objects. Each of these belongs to whom it belonged to, so that none is made;
 /// other operations are for the customer of the first.
 fn marked(
@@ -283,7 +309,7 @@ fn marked(
     Some(match (klass, external_id) {
         (Some(klass), Some(external_id)) => CustomerRule::Owner(
             Box::new(OwnerRule { klass, external_id }),
-            MissingCustomer::Park,
+            reader.untitled.unwrap_or(MissingCustomer::Park),
         ),
         (_, _) => CustomerRule::Nobody,
     })

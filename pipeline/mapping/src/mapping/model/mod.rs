@@ -163,8 +163,8 @@ pub(super) enum Late {
 
 #[derive(Debug)]
 pub(super) struct KObjectRule {
-    /// It marks an object that is there for certain, so it needs no title, and belongs to whom it belongs to.
-    pub(super) marks: bool,
+    /// It marks an object that is there already, so it needs no title, and belongs to whom it belongs to. What happens if it is not there.
+    pub(super) marks: Option<MissingCustomer>,
     /// The object is deleted.
     pub(super) deletes: bool,
     pub(super) klass: Klass,

@@ -200,6 +200,19 @@ routes:
             "delete: mark, do: [ { kobject: order, externalId: .id | } ]",
             "do[0].externalId: expected a value",
         ),
+        (
+            "delete: mark, missing: create, do: [ { kobject: order, externalId: .id } ]",
+            "missing: unknown word `create`; known: park, reject, skip",
+        ),
+        (
+            "delete: delete, missing: skip, do: [ { kobject: order, externalId: .id, version: .n } ]",
+            "missing: has no meaning here",
+        ),
+        (
+            "delete: mark, missing: skip, customer: none, do: [ { kobject: order, externalId: .id, title: .id } ]",
+            "missing: has no meaning here",
+        ),
+        ("missing: skip, skip: x", "missing: has no meaning here"),
     ] {
         let found = errors(&format!("routes:\n  - {{ name: a, on: A, {route} }}\n"));
         assert!(found[0].contains(wanted), "{route}\n{found:#?}");
@@ -225,12 +238,12 @@ routes:
     let Verdict::Emit(planned) = verdict(&mapping, &event) else {
         panic!("it is emitted")
     };
-    let shown: Vec<_> = planned.iter().map(|one| shown(&one.operation)).collect();
+    let all: Vec<_> = planned.iter().map(|one| shown(&one.operation)).collect();
     for (one, klass, id) in [
-        (&shown[0], "order", "7"),
-        (&shown[1], "shipment", "p1"),
-        (&shown[2], "shipment", "p2"),
-        (&shown[3], "order", "7"),
+        (&all[0], "order", "7"),
+        (&all[1], "shipment", "p1"),
+        (&all[2], "shipment", "p2"),
+        (&all[3], "order", "7"),
     ] {
         let owner = json!({ "klass": klass, "externalId": id });
         assert_eq!(one["customer"]["from"], owner);
@@ -241,6 +254,22 @@ routes:
         .map(ToString::to_string)
         .collect();
     assert_eq!(owners, ["order", "shipment"]);
+    // if they are not there, all operations of the route do the same
+    for (said, wanted) in [("", "park"), ("reject", "reject"), ("skip", "skip")] {
+        let line = if said.is_empty() {
+            String::new()
+        } else {
+            format!("    missing: {said}\n")
+        };
+        let text = text.replace("    do:\n", &format!("{line}    do:\n"));
+        let mapping = Mapping::compile(&text, "t.yaml").unwrap();
+        let Verdict::Emit(planned) = verdict(&mapping, &event) else {
+            panic!("it is emitted")
+        };
+        for one in planned {
+            assert_eq!(shown(&one.operation)["customer"]["missing"], wanted);
+        }
+    }
     let bare = text.replace(", version: .n", "");
     let doubts = Mapping::compile(&bare, "t.yaml").unwrap().doubts().to_vec();
     assert_eq!(doubts.len(), 2, "{doubts:#?}");

@@ -174,6 +174,8 @@ fn with_what_is_said_once<'v>(item: &'v Value<'v>, batch: &'v Value<'v>) -> Cow<
 }
 
 /// What becomes of the members, one after the other, within what they may take together.
+///
+/// Who judges a member keeps what it leads to before the next one is judged: that counts, too.
 pub(super) struct Each<'m> {
     mapping: &'m Mapping,
     decoder: Decoder,
@@ -181,6 +183,8 @@ pub(super) struct Each<'m> {
     keyed: bool,
     /// What those before have taken.
     steps: u64,
+    /// What those before lead to.
+    batch: Batch,
 }
 
 impl<'m> Each<'m> {
@@ -191,6 +195,7 @@ impl<'m> Each<'m> {
             now,
             keyed,
             steps: 0,
+            batch: Batch::default(),
         }
     }
 
@@ -207,12 +212,24 @@ impl<'m> Each<'m> {
         self.steps = self.steps.saturating_add(steps);
         let verdict = match verdict {
             Verdict::Emit(_) if self.steps > MAX_STEPS => Verdict::Reject(too_many_steps()),
+            Verdict::Emit(planned) if self.batch.planned.len() + planned.len() > MAX_OPERATIONS => {
+                let detail =
+                    format!("the events of the record make more than {MAX_OPERATIONS} operations");
+                Verdict::Reject(Rejected::new(Rejection::TooLarge, detail))
+            }
             other @ (Verdict::Emit(_)
             | Verdict::Skip(_)
             | Verdict::Reject(_)
             | Verdict::Batch(_)) => other,
         };
         (summary, verdict)
+    }
+
+    /// Keeps what a member leads to.
+    pub(super) fn keep(&mut self, planned: Vec<Planned>, member: u32) {
+        for plan in planned {
+            add(&mut self.batch, plan, member);
+        }
     }
 }
 
@@ -230,29 +247,15 @@ pub(super) fn judged(
     mut each: Each<'_>,
     members: &[Member],
 ) -> (Option<EventSummary>, Verdict, BatchEvents) {
-    let mut batch = Batch::default();
     let mut events = BatchEvents::default();
     let mut skipped = None;
     let mut whole: Option<EventSummary> = None;
     for Member { index, record } in members {
         let (summary, verdict) = each.judge(record);
-        let verdict = match verdict {
-            Verdict::Emit(planned) if batch.planned.len() + planned.len() > MAX_OPERATIONS => {
-                let detail =
-                    format!("the events of the record make more than {MAX_OPERATIONS} operations");
-                Verdict::Reject(Rejected::new(Rejection::TooLarge, detail))
-            }
-            other @ (Verdict::Emit(_)
-            | Verdict::Skip(_)
-            | Verdict::Reject(_)
-            | Verdict::Batch(_)) => other,
-        };
         match verdict {
             Verdict::Emit(planned) => {
                 events.emitted += 1;
-                for plan in planned {
-                    add(&mut batch, plan, *index);
-                }
+                each.keep(planned, *index);
             }
             Verdict::Skip(reason) => {
                 events.skipped += 1;
@@ -260,6 +263,7 @@ pub(super) fn judged(
             }
             Verdict::Reject(rejected) => {
                 events.rejected += 1;
+                let batch = &mut each.batch;
                 batch.refused.push(*index);
                 // What the law asks for must not hide behind another reason.
                 let comes_first = rejected.reason == Rejection::PrivacyRequest
@@ -283,6 +287,7 @@ pub(super) fn judged(
             (Some(_), None) => {}
         }
     }
+    let batch = each.batch;
     if batch.planned.is_empty() && batch.rejected.is_none() {
         let reason = skipped.unwrap_or(SkipReason::NoItems);
         return (whole, Verdict::Skip(reason), events);

@@ -353,3 +353,47 @@ fn a_batch_of_segment_says_some_things_once() {
         .collect();
     assert_eq!(all, [Some(1), Some(2)]);
 }
+
+/// What is folded into one session is one operation: explain counts as the worker does.
+#[test]
+fn all_events_of_a_record_have_operations_together_and_explain_says_so() {
+    let text = "
+event: { each: . }
+routes:
+  - { name: order, on: Order, customer: none, do: [{ each: .items, kobject: line, externalId: $item, title: $item }] }
+  - name: viewed
+    on: Viewed
+    customer: { externalId: .who }
+    do: [{ digest: browsing, session: { key: .s }, title: '\"\\(.count) views\"' }]
+";
+    let pipeline = pipeline(text);
+    let items = |from: usize, count: usize| -> Vec<String> {
+        (from..from + count).map(|n| format!("line {n}")).collect()
+    };
+    let orders = (0..11).map(|n| json!({ "type": "Order", "items": items(n * 500, 499) }));
+    let views = (0..20).map(|_| json!({ "type": "Viewed", "who": "a", "s": "x" }));
+    let list: Json = views.chain(orders).collect();
+    let found = batch(judged(&pipeline, &list, None));
+    // one session, ten orders
+    assert_eq!(found.planned.len(), 1 + 10 * 499);
+    assert_eq!(found.refused, [30]);
+    let rejected = found.rejected.expect("the last order");
+    assert_eq!(rejected.reason, Rejection::TooLarge);
+    assert!(
+        rejected.detail.contains("more than 5000 operations"),
+        "{}",
+        rejected.detail
+    );
+    let each = pipeline.explain_each(&record(&list, None), Timestamp::UNIX_EPOCH);
+    let is_refused = |one: &super::super::Explained| matches!(&one.verdict, Verdict::Reject(why) if why.reason == Rejection::TooLarge);
+    let refused: Vec<_> = each
+        .iter()
+        .filter(|one| is_refused(one))
+        .map(|one| one.member)
+        .collect();
+    assert_eq!(refused, [Some(30)]);
+    let emitted = each
+        .iter()
+        .filter(|one| matches!(one.verdict, Verdict::Emit(_)));
+    assert_eq!(emitted.count(), 30);
+}

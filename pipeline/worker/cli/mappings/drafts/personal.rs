@@ -126,7 +126,47 @@ pub(in crate::cli::mappings) fn kind_of(name: &str, text: &str, of_person: bool)
     ]) {
         return Some(Kind::Text);
     }
-    is_id.then_some(Kind::Id)
+    if is_id {
+        return Some(Kind::Id);
+    }
+    of_itself(&words, text)
+}
+
+/// What a value is that is called a person, as in `customer: c-17`: their id, or else their name.
+fn of_itself(words: &[String], text: &str) -> Option<Kind> {
+    const WITH_IDS: &[&str] = &[
+        "customer",
+        "user",
+        "member",
+        "account",
+        "buyer",
+        "shopper",
+        "purchaser",
+        "subscriber",
+        "patient",
+        "contact",
+        "person",
+    ];
+    const WITH_NAMES: &[&str] = &[
+        "customer",
+        "buyer",
+        "shopper",
+        "purchaser",
+        "patient",
+        "guest",
+        "passenger",
+        "person",
+        "contact",
+    ];
+    let [word] = words else {
+        return None;
+    };
+    let is = |all: &[&str]| all.contains(&word.as_str());
+    if text.trim().contains(char::is_whitespace) {
+        return is(WITH_NAMES).then_some(Kind::Name);
+    }
+    let may_be_id = text.is_empty() || text.bytes().any(|byte| byte.is_ascii_digit());
+    (may_be_id && is(WITH_IDS)).then_some(Kind::Id)
 }
 
 /// Whether an object with this name and these fields is about a person.

@@ -16,7 +16,7 @@ reject; none if a line has no record of a configured topic), reason, the operati
 and a customer's id that has to be found first is shown as {\"$customer\": {\"externalId\": \"u1\"}}. In production, \
 up to 100 objects of one klass share a request.\n\nThe input has one JSON value per line, or is one JSON document over several \
 lines. With --records each line is a Kafka record:\n  {\"topic\": …, \"partition\": …, \"offset\": …, \"key\": …, \
-\"headers\": [[name, value]], \"value\": …, \"timestamp\": …}\nA value is a text, any JSON, null for a tombstone, or \
+\"headers\": {name: value} or [[name, value]], \"value\": …, \"timestamp\": …}\nA value is a text, any JSON, null for a tombstone, or \
 bytes as \"valueBase64\", as \"keyBase64\", and in a header as {\"base64\": …}. Schemas are asked of schema_registry. \
 A record without a timestamp counts as produced now. Event ids that are shared by events that are not the same are listed at the end, with --text there, otherwise on standard \
 error. --position and --last read records from Kafka.\n\nWith --trace each line also has the routes that were asked, with their conditions, and for each value its \

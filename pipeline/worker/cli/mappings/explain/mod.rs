@@ -212,6 +212,10 @@ fn explain(
             }
         }
     }
+    if read == 0 {
+        let told = "the sample has no record".to_owned();
+        return Err(CommandError::Usage(told));
+    }
     let is_search = asked.key.is_some() || asked.event.is_some();
     if shown == 0 && is_search {
         return Err(CommandError::Failed(anyhow!(

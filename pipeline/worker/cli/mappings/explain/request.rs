@@ -94,6 +94,7 @@ fn item(object: &KObject, number: usize) -> BulkItem {
         customer,
         id: None,
         rev: None,
+        imported_at: None,
     }
 }
 
@@ -152,5 +153,6 @@ fn missing(missing: MissingCustomer) -> &'static str {
         MissingCustomer::Create => "create",
         MissingCustomer::Park => "park",
         MissingCustomer::Reject => "reject",
+        MissingCustomer::Skip => "skip",
     }
 }

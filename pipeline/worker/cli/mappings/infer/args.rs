@@ -39,7 +39,7 @@ pub struct InferArgs {
     /// The most kinds of events that get a route, the most frequent first.
     #[arg(long, value_name = "N", default_value = "30", value_parser = whole(1..=200_usize, "30"))]
     pub events: usize,
-    /// The file with the records; standard input if left out.
+    /// The file with the records; standard input if left out, or `-`.
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ingest_mapping::decode::{Decoder, Format, Limits};
 use ingest_mapping::mapping::Mapping;
 use ingest_mapping::route::Pipeline;
+use ingest_model::outcome::{SkipReason, Verdict};
 use ingest_model::record::Record;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -24,6 +25,8 @@ const LISTS: &[&str] = &[
     "payload",
     "items",
 ];
+/// Objects that what a record says is in.
+const WRAPPERS: &[&str] = &["payload", "data", "body", "message", "detail", "content"];
 /// The header that a batch gives each of its events.
 const MEMBER: &str = "ingest.member";
 
@@ -36,16 +39,31 @@ pub(super) fn each(records: &[Record]) -> Option<String> {
     let parsed: Vec<Value> = tried
         .filter_map(|record| serde_json::from_str(&decoder.value(record).ok()?.to_string()).ok())
         .collect();
-    let most = |is_batch: &dyn Fn(&Value) -> bool| {
-        let count = parsed.iter().filter(|value| is_batch(value)).count();
-        count > 0 && count * 4 >= parsed.len() * 3
-    };
-    if most(&is_list) {
+    if most(&parsed, |value| Some(value)) {
         return Some(".".to_owned());
     }
-    let has = |name: &str, value: &Value| !is_event(value) && value.get(name).is_some_and(is_list);
-    let name = LISTS.iter().find(|name| most(&|value| has(name, value)))?;
-    Some(format!(".{name}"))
+    let at_top = LISTS.iter().map(|name| vec![*name]);
+    let within = WRAPPERS
+        .iter()
+        .flat_map(|outer| LISTS.iter().map(|name| vec![*outer, *name]));
+    let keys = at_top.chain(within).find(|keys| {
+        most(&parsed, |value| {
+            let list = keys.iter().try_fold(value, |value, key| value.get(*key));
+            list.filter(|_| !is_event(value))
+        })
+    })?;
+    Some(keys.iter().map(|key| format!(".{key}")).collect())
+}
+
+/// Whether three of four of these are batches by what stands there: lists of events, or now and then empty ones.
+fn most(parsed: &[Value], list: impl for<'v> Fn(&'v Value) -> Option<&'v Value>) -> bool {
+    let lists: Vec<&Value> = parsed.iter().filter_map(list).collect();
+    let empty = lists
+        .iter()
+        .filter(|list| list.as_array().is_some_and(Vec::is_empty))
+        .count();
+    let full = lists.iter().filter(|list| is_list(list)).count();
+    full > 0 && (full + empty) * 4 >= parsed.len() * 3
 }
 
 /// Whether this is a list of events. Up to half of them may be broken.
@@ -90,5 +108,7 @@ pub(super) fn members(
         record.headers.retain(|header| header.name != MEMBER);
         record
     };
-    Ok(all.map(|one| alone(one.record)).collect())
+    // an empty batch is no event
+    let full = all.filter(|one| one.verdict != Verdict::Skip(SkipReason::NoItems));
+    Ok(full.map(|one| alone(one.record)).collect())
 }

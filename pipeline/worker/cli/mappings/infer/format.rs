@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use ingest_mapping::decode::{Decoded, Decoder, Envelope, Format, Limits};
 use ingest_mapping::event::Event;
-use ingest_mapping::value::Value;
+use ingest_mapping::value::Value as Content;
 use ingest_model::record::Record;
+use serde_json::Value;
 
 use crate::cli::mappings::drafts::personal::words;
 
@@ -33,6 +34,7 @@ pub(super) const NAMES: &[&str] = &[
     "event",
     "eventtype",
     "eventname",
+    "evt",
     "kind",
     "action",
     "activity",
@@ -44,12 +46,19 @@ pub(super) const NAMES: &[&str] = &[
     "status",
     "state",
 ];
+/// Those of them that say as often how a thing is as what happened.
+const WEAK: &[&str] = &["status", "state"];
+/// Objects that say what an event is, beside what it is about.
+const ENVELOPES: &[&str] = &[
+    "header", "headers", "meta", "metadata", "envelope", "event", "message", "context", "info",
+];
 const IDS: &[&str] = &["id", "eventid", "messageid", "uuid", "guid", "recordid"];
 const TIMES: &[&str] = &[
     "time",
     "timestamp",
     "createdat",
     "occurredat",
+    "occurred",
     "happenedat",
     "eventtime",
     "ts",
@@ -59,6 +68,8 @@ const TIMES: &[&str] = &[
     "updatedat",
     "created",
     "completedat",
+    "derivedtstamp",
+    "collectortstamp",
 ];
 
 /// A format, and what a mapping has to say of where things are.
@@ -68,10 +79,10 @@ pub(super) struct Chosen {
     /// How many of those that were tried it reads.
     pub(super) reads: usize,
     pub(super) tried: usize,
-    /// Fields at the top of plain JSON, where they are not the usual ones.
-    pub(super) name: Option<String>,
-    pub(super) id: Option<String>,
-    pub(super) time: Option<String>,
+    /// Fields of plain JSON, where they are not the usual ones: the keys that lead to each.
+    pub(super) name: Option<Vec<String>>,
+    pub(super) id: Option<Vec<String>>,
+    pub(super) time: Option<Vec<String>>,
     /// No field has the time.
     pub(super) is_timeless: bool,
     /// The expression for the events of a record that is a batch.
@@ -151,7 +162,7 @@ impl Chosen {
 
     /// Where plain JSON has name, id and time, if not where they usually are.
     fn look_for_fields(&mut self, tried: &[&Record]) {
-        let parsed: Vec<serde_json::Value> = tried
+        let parsed: Vec<Value> = tried
             .iter()
             .filter_map(|record| serde_json::from_slice(record.value.as_ref()?).ok())
             .collect();
@@ -160,29 +171,78 @@ impl Chosen {
                 .iter()
                 .all(|one| names.iter().any(|name| says(one.get(*name))))
         };
+        let mut within = None;
         if !usual(&["type", "name", "event"]) {
-            self.name = field(&parsed, NAMES, 9, |values| {
-                // A name is one of few words.
-                let distinct: BTreeSet<&str> =
-                    values.iter().filter_map(|value| value.as_str()).collect();
-                !distinct.is_empty() && distinct.len() <= (values.len() / 5).max(20)
-            });
+            let name = |parsed: &[Value], names: &[&str]| {
+                field(parsed, names, 9, |values| {
+                    // A name is one of few words.
+                    let distinct: BTreeSet<&str> =
+                        values.iter().filter_map(|value| value.as_str()).collect();
+                    !distinct.is_empty() && distinct.len() <= (values.len() / 5).max(20)
+                })
+            };
+            let strong: Vec<&str> = NAMES
+                .iter()
+                .filter(|name| !WEAK.contains(name))
+                .copied()
+                .collect();
+            self.name = name(&parsed, &strong).map(|name| vec![name]);
+            if self.name.is_none() {
+                let mut envelopes = envelopes(&parsed).into_iter();
+                within = envelopes.find_map(|(key, inner)| {
+                    let name = name(&inner, &strong)?;
+                    self.name = Some(vec![key.clone(), name]);
+                    Some((key, inner))
+                });
+            }
+            self.name = self
+                .name
+                .take()
+                .or_else(|| name(&parsed, WEAK).map(|name| vec![name]));
         }
-        if !usual(&["id"]) {
-            self.id = field(&parsed, IDS, 5, |_| true).filter(|name| name != "id");
-        }
-        if !usual(&["time"]) && !usual(&["timestamp"]) && !usual(&["created_at"]) {
-            self.time = field(&parsed, TIMES, 5, |values| {
+        let id = |parsed: &[Value]| field(parsed, IDS, 5, |_| true);
+        let time = |parsed: &[Value]| {
+            field(parsed, TIMES, 5, |values| {
                 let times = values.iter().filter(|value| is_time(value)).count();
                 times * 10 >= values.len() * 9
-            });
+            })
+        };
+        // where the name is, the others are first looked for
+        if let Some((key, inner)) = within {
+            self.id = id(&inner).map(|id| vec![key.clone(), id]);
+            self.time = time(&inner).map(|time| vec![key, time]);
+        }
+        if self.id.is_none() && !usual(&["id"]) {
+            let id = id(&parsed).filter(|name| name != "id");
+            self.id = id.map(|id| vec![id]);
+        }
+        let has_time = usual(&["time"]) || usual(&["timestamp"]) || usual(&["created_at"]);
+        if self.time.is_none() && !has_time {
+            self.time = time(&parsed).map(|time| vec![time]);
             self.is_timeless = self.time.is_none();
         }
     }
 }
 
+/// The objects at the top that nearly all have and that may say what an event is: the key, and what is in each.
+fn envelopes(parsed: &[Value]) -> Vec<(String, Vec<Value>)> {
+    let keys: BTreeSet<&String> = parsed
+        .iter()
+        .filter_map(Value::as_object)
+        .flat_map(serde_json::Map::keys)
+        .filter(|key| ENVELOPES.contains(&&*words(key).concat()))
+        .collect();
+    let within = |key: &String| {
+        let inner = parsed
+            .iter()
+            .map(|one| one.get(key).cloned().unwrap_or_default());
+        (key.clone(), inner.collect())
+    };
+    keys.into_iter().map(within).collect()
+}
+
 /// The value of a record, if it is JSON.
-fn parsed(record: &Record) -> Option<serde_json::Value> {
+fn parsed(record: &Record) -> Option<Value> {
     let value = record.value.as_ref()?;
     serde_json::from_slice(value).ok()
 }
@@ -194,7 +254,7 @@ fn is_row(record: &Record) -> bool {
             .pointer("/schema/type")
             .is_some_and(|kind| kind == "struct");
         let payload = value.get("payload");
-        of_struct && payload.is_some_and(serde_json::Value::is_object)
+        of_struct && payload.is_some_and(Value::is_object)
     })
 }
 
@@ -214,18 +274,15 @@ fn is_debezium(record: &Record) -> bool {
 }
 
 /// Whether a value is a time that the decoders read.
-pub(super) fn is_time(value: &serde_json::Value) -> bool {
+pub(super) fn is_time(value: &Value) -> bool {
     match value {
-        serde_json::Value::String(text) => {
+        Value::String(text) => {
             text.len() >= 8
                 && text.contains(['-', ':'])
                 && ingest_mapping::decode::time::parse_text(text).is_some()
         }
-        serde_json::Value::Number(number) => number.as_f64().is_some_and(is_epoch),
-        serde_json::Value::Null
-        | serde_json::Value::Bool(_)
-        | serde_json::Value::Array(_)
-        | serde_json::Value::Object(_) => false,
+        Value::Number(number) => number.as_f64().is_some_and(is_epoch),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => false,
     }
 }
 
@@ -235,34 +292,31 @@ pub(super) fn is_epoch(number: f64) -> bool {
     units.any(|unit| (1.0e9 * unit..2.5e9 * unit).contains(&number))
 }
 
-fn says(value: Option<&serde_json::Value>) -> bool {
+fn says(value: Option<&Value>) -> bool {
     value.is_some_and(|value| match value {
-        serde_json::Value::String(text) => !text.trim().is_empty(),
-        serde_json::Value::Number(_) => true,
-        serde_json::Value::Null
-        | serde_json::Value::Bool(_)
-        | serde_json::Value::Array(_)
-        | serde_json::Value::Object(_) => false,
+        Value::String(text) => !text.trim().is_empty(),
+        Value::Number(_) => true,
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => false,
     })
 }
 
 /// The first field of these names that so many of ten records have, and whose values will do. Id and time may be missing in what
 /// nobody wants, such as a sign of life.
 fn field(
-    parsed: &[serde_json::Value],
+    parsed: &[Value],
     names: &[&str],
     of_ten: usize,
-    fits: impl Fn(&[&serde_json::Value]) -> bool,
+    fits: impl Fn(&[&Value]) -> bool,
 ) -> Option<String> {
     let keys: BTreeSet<&String> = parsed
         .iter()
-        .filter_map(serde_json::Value::as_object)
+        .filter_map(Value::as_object)
         .flat_map(serde_json::Map::keys)
         .collect();
     names.iter().find_map(|wanted| {
         let mut called = keys.iter().filter(|key| words(key).concat() == **wanted);
         called.find_map(|key| {
-            let values: Vec<&serde_json::Value> = parsed
+            let values: Vec<&Value> = parsed
                 .iter()
                 .filter_map(|one| one.get(*key))
                 .filter(|value| says(Some(value)))
@@ -280,16 +334,10 @@ pub(super) fn event<'t>(
     record: &'t Record,
 ) -> Result<Event<'t>, Decoded> {
     let content = decoder.content(record)?;
-    let said = |field: &Option<String>| -> Option<Value<'static>> {
-        let field = field.as_ref()?;
-        Some(
-            content
-                .value
-                .get(field)
-                .cloned()
-                .unwrap_or_default()
-                .into_owned(),
-        )
+    let said = |field: &Option<Vec<String>>| -> Option<Content<'static>> {
+        let mut keys = field.as_ref()?.iter();
+        let value = keys.try_fold(&content.value, |value, key| value.get(key));
+        Some(value.cloned().unwrap_or_default().into_owned())
     };
     let envelope = Envelope {
         name: said(&chosen.name),

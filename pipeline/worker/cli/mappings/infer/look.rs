@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use ingest_mapping::decode::{Decoded, Decoder, Format, Limits};
 use ingest_mapping::event::Event;
+use ingest_mapping::identity::{Unusable, external_id};
 use ingest_mapping::mapping::fold;
+use ingest_model::outcome::Rejected;
 use ingest_model::record::Record;
 use serde_json::Value;
 
@@ -135,7 +137,7 @@ pub(super) struct Looked {
     /// Those that give none.
     pub(super) unread: usize,
     /// Why the first of them does not.
-    pub(super) problem: Option<String>,
+    pub(super) problem: Option<Rejected>,
     /// The most frequent first.
     pub(super) events: Vec<Seen>,
     /// Events with further names.
@@ -176,6 +178,9 @@ pub(super) struct Found {
     pub(super) kind: Option<Kind>,
     /// The words of its keys.
     pub(super) keys: Vec<String>,
+    /// How many values look like ids, and how many can be none.
+    ids: usize,
+    no_ids: usize,
 }
 
 impl Looked {
@@ -196,7 +201,7 @@ impl Looked {
                 Err(why) => {
                     looked.unread += 1;
                     if let Decoded::Reject(rejected) = why {
-                        looked.problem.get_or_insert(rejected.detail);
+                        looked.problem.get_or_insert(rejected);
                     }
                     continue;
                 }
@@ -313,6 +318,9 @@ impl Seen {
             Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => String::new(),
         };
         found.longest = found.longest.max(text.chars().count());
+        if !text.is_empty() {
+            found.note_id(value);
+        }
         let kind = (!text.is_empty())
             .then(|| kind_of(key, &text, of_person))
             .flatten();
@@ -330,6 +338,24 @@ impl Found {
     /// Whether it is about a person, and not just an id.
     pub(super) fn is_personal(&self) -> bool {
         self.kind.is_some_and(|kind| kind != Kind::Id)
+    }
+
+    /// Whether its values could be somebody's ids, whatever the name is: none is a name, and most have digits.
+    pub(super) fn is_ids(&self) -> bool {
+        self.no_ids == 0 && self.ids * 2 >= self.present
+    }
+
+    /// What names nobody says nothing, and neither does a mark such as `1`.
+    fn note_id(&mut self, value: &Value) {
+        match external_id(&value.clone().into()) {
+            Ok(Some(id)) if id.contains(char::is_whitespace) => self.no_ids += 1,
+            Ok(Some(id)) => {
+                let has_digits = id.bytes().any(|byte| byte.is_ascii_digit());
+                self.ids += usize::from(has_digits && id != "1");
+            }
+            Err(Unusable::Illegal) => self.no_ids += 1,
+            Err(Unusable::Nobody) | Ok(None) => {}
+        }
     }
 
     /// Whether it says how things were before a change.
@@ -433,7 +459,8 @@ pub(super) fn singular(word: &str) -> String {
     cut.unwrap_or(word).to_owned()
 }
 
-fn quoted(key: &str) -> String {
+/// A key as it stands in a path.
+pub(super) fn quoted(key: &str) -> String {
     let mut chars = key.chars();
     let begins = chars
         .next()

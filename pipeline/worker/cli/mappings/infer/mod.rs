@@ -8,6 +8,7 @@ mod args;
 mod batches;
 mod format;
 mod look;
+mod opened;
 mod plan;
 #[cfg(test)]
 mod tests;
@@ -24,26 +25,17 @@ use anyhow::{Context as _, anyhow};
 use ingest_mapping::decode::{Format, Limits};
 use ingest_mapping::mapping::Mapping;
 use ingest_mapping::route::Pipeline;
-use ingest_model::outcome::Verdict;
-use ingest_model::record::{Record, Topic};
+use ingest_model::outcome::{Rejected, Rejection, Verdict};
+use ingest_model::record::Record;
 use jiff::Timestamp;
 
 pub use self::args::InferArgs;
 use self::look::{Looked, Seen};
+use self::opened::{Read, SAMPLE};
 use crate::cli::exit::{CommandError, CommandExit};
 use crate::cli::output::Output;
-use crate::cli::records::lines::Item;
-use crate::cli::records::sample::Sample;
-use crate::cli::records::topic::{Last, TopicRecords};
 use crate::clock::Clock;
 use crate::observe::words::plural;
-
-/// The most records that are looked at.
-const MOST: usize = 100_000;
-/// The most bytes of them.
-const MOST_BYTES: usize = 256 << 20;
-/// The name of the topic of lines that name none.
-const SAMPLE: &str = "sample";
 
 /// Proposes a mapping.
 ///
@@ -58,13 +50,7 @@ pub fn run(args: &InferArgs, out: &mut Output<'_>) -> Result<CommandExit, Comman
         )));
     }
     let now = Timestamp::from_millisecond(Clock.unix_ms()).unwrap_or_default();
-    let (records, unusable) = records(args, now)?;
-    if records.is_empty() {
-        return Err(CommandError::Usage(format!(
-            "the sample has no record ({} unusable)",
-            plural(unusable, "line")
-        )));
-    }
+    let Read { records, unusable } = opened::records(args, now)?;
     let each = batches::each(&records);
     let events = match &each {
         Some(each) => batches::members(&records, each, args.format.unwrap_or(Format::Json))?,
@@ -85,10 +71,14 @@ pub fn run(args: &InferArgs, out: &mut Output<'_>) -> Result<CommandExit, Comman
     let looked = Looked::at(&chosen, &events);
     if looked.events.is_empty() {
         return Err(CommandError::Failed(anyhow!(
-            "none of {} can be read as format {}: {}; name the format with --format (rows of a table that have no names: --format debezium), or the right topic",
+            "none of {} can be read as format {}: {}; {}",
             plural(events.len(), chosen.item()),
             chosen.format,
-            looked.problem.as_deref().unwrap_or("no event has a name")
+            looked
+                .problem
+                .as_ref()
+                .map_or("no event has a name", |problem| &problem.detail),
+            way_out(looked.problem.as_ref())
         )));
     }
     let nameless = looked.events.iter().find(|seen| is_named_by_nobody(seen));
@@ -148,47 +138,25 @@ pub fn run(args: &InferArgs, out: &mut Output<'_>) -> Result<CommandExit, Comman
     Ok(CommandExit::Good)
 }
 
+/// What helps where no record gives an event.
+fn way_out(problem: Option<&Rejected>) -> &'static str {
+    let is = |reason| problem.is_some_and(|problem| problem.reason == reason);
+    if is(Rejection::InvalidUtf8) {
+        "save the sample as UTF-8"
+    } else if is(Rejection::InvalidJson) {
+        "a sample has a JSON value on each line, or is one JSON document"
+    } else if is(Rejection::TooLarge) || is(Rejection::TooDeep) {
+        "the worker would reject such records, too: leave them out of the sample"
+    } else {
+        "name the format with --format (rows of a table that have no names: --format debezium), or the right topic"
+    }
+}
+
 /// Whether the name of an event comes from a topic that nobody named.
 fn is_named_by_nobody(seen: &Seen) -> bool {
     let topic = seen.sample.position.partition.topic.as_str();
     let of_topic = seen.name.strip_prefix(SAMPLE);
     topic == SAMPLE && of_topic.is_some_and(|rest| rest.starts_with('.'))
-}
-
-/// The records of the sample, and how many lines have none.
-fn records(args: &InferArgs, now: Timestamp) -> Result<(Vec<Record>, usize), CommandError> {
-    let mut sample = match (&args.topic, &args.config) {
-        (Some(topic), Some(config)) if args.file.is_none() => {
-            let settings = crate::config::load(config)?;
-            let last = args.last.unwrap_or(Last::Records(1_000));
-            let (records, _) = TopicRecords::open(&settings, &Topic::new(topic), last)?;
-            Sample::of_topic(records)
-        }
-        (Some(_), None) if args.file.is_none() => {
-            return Err(CommandError::Usage(
-                "--topic reads from Kafka and needs --config, for the brokers; the topic need not be one of its topics".to_owned(),
-            ));
-        }
-        (topic, _) => {
-            let topic = Topic::new(topic.as_deref().unwrap_or(SAMPLE));
-            let written = Some(now.as_millisecond());
-            Sample::of_lines(args.file.as_deref(), Some(topic), args.records, written)?
-        }
-    };
-    let (mut records, mut unusable, mut bytes) = (Vec::new(), 0, 0);
-    while records.len() < MOST
-        && bytes < MOST_BYTES
-        && let Some(sampled) = sample.read()?
-    {
-        match sampled.item {
-            Item::Record(record) => {
-                bytes += record.value.as_ref().map_or(0, |value| value.len());
-                records.push(record);
-            }
-            Item::Bad(_) => unusable += 1,
-        }
-    }
-    Ok((records, unusable))
 }
 
 /// What the mapping makes of the whole sample.

@@ -365,9 +365,7 @@ fn with_suffix(base: &str, suffix: &str) -> String {
 
 fn is_envelope(chosen: &Chosen, found: &Found) -> bool {
     let said = [&chosen.name, &chosen.id, &chosen.time];
-    if let [key] = found.keys.as_slice()
-        && said.into_iter().flatten().any(|field| field == key)
-    {
+    if said.into_iter().flatten().any(|field| *field == found.keys) {
         return true;
     }
     let folded = found

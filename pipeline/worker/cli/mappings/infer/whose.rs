@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use ingest_mapping::decode::Format;
 
 use super::look::{Found, Seen, is_content, singular};
+use crate::cli::mappings::drafts::personal::words;
 use crate::cli::mappings::drafts::redact::Kind;
 
 /// Words for customers.
@@ -41,6 +42,8 @@ const NUMBERED: &[&str] = &[
 ];
 /// Words for persons who may be customers.
 const PERHAPS: &[&str] = &["user", "account", "contact", "person", "profile", "owner"];
+/// Words for persons that stand for a program as often, if nothing but a value is below them: `client: ios-17`.
+const PROGRAMS: &[&str] = &["client", "consumer"];
 /// Words for persons who are none.
 const OTHERS: &[&str] = &[
     "staff",
@@ -263,8 +266,25 @@ fn kind_of_key(found: &Found, words: &[String]) -> Option<&'static str> {
                 ))
             .then_some("externalId")
         }
+        None | Some(Kind::Id) if stands_alone(found, only) && found.is_ids() => Some("externalId"),
         Some(_) | None => None,
     }
+}
+
+/// Whether a value is called a person, as in `user: u-4711`: what it is then says only the value. A number of guests or
+/// passengers is how many come.
+fn stands_alone(found: &Found, only: &str) -> bool {
+    let name = found.keys.last().map(|key| words(key));
+    let Some([word]) = name.as_deref() else {
+        return false;
+    };
+    let is = |all: &[&str]| all.contains(&word.as_str());
+    let may_be = match only {
+        "text" => is(CUSTOMERS) || is(PERHAPS),
+        "number" => is(NUMBERED) || is(PERHAPS),
+        _ => false,
+    };
+    may_be && !is(PROGRAMS)
 }
 
 /// Whether a value is a key of somebody, be it the customer or not.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ingest_mapping::mapping::Mapping;
 use serde_json::Value;
 
-use super::look::{Found, Looked, Seen};
+use super::look::{Found, Looked, Seen, quoted};
 use super::plan::{AS_TEXT, Action, Proposed};
 use super::whose::Customer;
 use crate::cli::mappings::drafts::pinned::{Case, differs};
@@ -64,22 +64,13 @@ fn head(looked: &Looked, routes: &[Proposed<'_>]) -> Vec<String> {
         lines.push(text.to_owned());
     }
     let header: Vec<String> = [
-        ("each", &chosen.each),
-        ("name", &chosen.name),
-        ("id", &chosen.id),
-        ("time", &chosen.time),
+        ("each", chosen.each.clone()),
+        ("name", chosen.name.as_deref().map(path)),
+        ("id", chosen.id.as_deref().map(path)),
+        ("time", chosen.time.as_deref().map(path)),
     ]
     .into_iter()
-    .filter_map(|(part, field)| {
-        let field = field.as_ref()?;
-        // where the events are is an expression, the others are fields
-        let expression = if part == "each" {
-            field.clone()
-        } else {
-            path(field)
-        };
-        Some(format!("{part}: {}", quote(&expression)))
-    })
+    .filter_map(|(part, expression)| Some(format!("{part}: {}", quote(&expression?))))
     .collect();
     if !header.is_empty() {
         lines.push(format!("event: {{ {} }}", header.join(", ")));
@@ -110,15 +101,9 @@ fn head(looked: &Looked, routes: &[Proposed<'_>]) -> Vec<String> {
     lines
 }
 
-fn path(field: &str) -> String {
-    format!(
-        ".{}",
-        if field.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-            field.to_owned()
-        } else {
-            Value::from(field).to_string()
-        }
-    )
+/// The expression for the field to which these keys lead.
+fn path(keys: &[String]) -> String {
+    keys.iter().map(|key| format!(".{}", quoted(key))).collect()
 }
 
 /// An expression as a YAML value.
@@ -399,8 +384,9 @@ pub(super) fn report(looked: &Looked, routes: &[Proposed<'_>], unusable: usize) 
     if let Some(problem) = looked.problem.as_ref().filter(|_| looked.unread > 0) {
         let gives = if looked.unread == 1 { "gives" } else { "give" };
         lines.push(format!(
-            "{} {gives} no event: {problem}",
-            plural(looked.unread, looked.chosen.item())
+            "{} {gives} no event: {}",
+            plural(looked.unread, looked.chosen.item()),
+            problem.detail
         ));
     }
     lines.push("events:".to_owned());

@@ -334,7 +334,7 @@ fn kobject(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
         ("externalId", "it is the only protection against doubles"),
         ("title", "the API demands one on creation"),
     ] {
-        let needed = name != "title" || !untitled;
+        let needed = name != "title" || untitled.is_none();
         if needed && fields.get(name).is_none() {
             reader.error(
                 fields.place,
@@ -430,7 +430,7 @@ fn deletion(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
         constant::id_of_thing(reader, node, &format!("{at}.externalId"), expr);
     }
     Some(Rule::KObject(KObjectRule {
-        marks: false,
+        marks: None,
         deletes: true,
         klass: klass?,
         external_id: external_id?,

@@ -100,6 +100,57 @@ fn nobody_but_the_customer_is_taken_for_one() {
 }
 
 #[test]
+fn a_person_who_is_nothing_but_an_id_is_known_as_one() {
+    let cases: &[(&str, &[&str])] = &[
+        (
+            r#"{"type":"a.b","user":"u-4711"}"#,
+            &[
+                "customer: { externalId: .user }",
+                "never somebody of the staff?",
+            ],
+        ),
+        (
+            r#"{"type":"a.b","data":{"account":9007199254740993}}"#,
+            &["{ externalId: .data.account }"],
+        ),
+        (
+            r#"{"type":"a.b","order":{"customer":4711,"user":"u-1"}}"#,
+            &["{ externalId: .order.customer }", "else: .order.user"],
+        ),
+        (
+            r#"{"type":"a.b","member":"M-1","email":"m@shop.example"}"#,
+            &["{ externalId: .member, email: .email }"],
+        ),
+        // what may be a mark, a name, a number of people, a program, several people, or somebody else
+        (r#"{"type":"a.b","member":1}"#, &["skip: "]),
+        (r#"{"type":"a.b","customer":"Maria 2 Lopez"}"#, &["skip: "]),
+        (r#"{"type":"a.b","user":"maria"}"#, &["skip: "]),
+        (r#"{"type":"a.b","user":"guest"}"#, &["skip: "]),
+        (r#"{"type":"a.b","guest":2}"#, &["skip: "]),
+        (r#"{"type":"a.b","account":12.5}"#, &["skip: "]),
+        (r#"{"type":"a.b","client":"ios-17"}"#, &["skip: "]),
+        (r#"{"type":"a.b","users":17}"#, &["skip: "]),
+        (r#"{"type":"a.b","new_customer":"n1"}"#, &["skip: "]),
+        (r#"{"type":"a.b","seller":{"user":"u-1"}}"#, &["skip: "]),
+        (r#"{"type":"a.b","before":{"user":"u-1"}}"#, &["skip: "]),
+    ];
+    for (sample, expected) in cases {
+        let (told, mapping, exit) = infer(sample, &["--format", "json"]);
+        assert_eq!(exit, CommandExit::Good, "{told}");
+        let route = route_of(&mapping, "a.b");
+        for expected in *expected {
+            assert!(
+                route.contains(expected),
+                "{sample}: {expected} is not in\n{route}"
+            );
+        }
+        for personal in ["4711", "9007199254740993", "M-1", "u-1"] {
+            assert!(!mapping.contains(personal), "{personal} is in\n{mapping}");
+        }
+    }
+}
+
+#[test]
 fn suffixes_are_those_of_what_values_mean() {
     let sample = r#"{"type":"sale.done","sale_id":"s1","customer_id":"c1","total":"27.50","discount_code":"1234","order_id":5512,"placed_at_ms":1772600767000,"started":"2026-03-04","status":"paid","previous_attributes":{"status":"open"},"paid_with":"4111 1111 1111 1111","card":4111111111111111}
 {"type":"hint.given","customer_id":"c1","order_id":5512,"amount":"3.10"}"#;
@@ -160,6 +211,25 @@ fn rows_with_a_schema_are_read_as_rows() {
     // What no format reads is not said to be none of the first one.
     let (told, _, _) = infer("{\"a\":1}\n", &[]);
     assert!(told.contains("can be read as format json"), "{told}");
+    assert!(told.contains("; name the format with --format"), "{told}");
+    // Another format does not help where the sample itself is at fault.
+    let nested = format!("{}{}\n", "[".repeat(200), "]".repeat(200));
+    let large = format!("{{\"type\":\"a\",\"b\":\"{}\"}}\n", "x".repeat(1 << 20));
+    for (sample, wanted) in [
+        ("type;id\n1;2\n", "; a sample has a JSON value on each line"),
+        (
+            large.as_str(),
+            "; the worker would reject such records, too",
+        ),
+        (
+            nested.as_str(),
+            "; the worker would reject such records, too",
+        ),
+    ] {
+        let (told, _, _) = infer(sample, &[]);
+        assert!(told.contains(wanted), "{told}");
+        assert!(!told.contains("--format"), "{told}");
+    }
 }
 
 #[test]

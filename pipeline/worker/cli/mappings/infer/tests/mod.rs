@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use clap::Parser as _;
 
 use crate::cli::Cli;
+use crate::cli::records::lines::Item;
 use crate::cli::tests::printed;
+use ingest_model::record::Topic;
 
 use super::*;
 
@@ -191,6 +193,27 @@ fn what_cannot_be_read_is_said_with_the_way_out() {
     let (told, _, exit) = infer("", &[]);
     assert_eq!(exit, CommandExit::Usage);
     assert!(told.contains("the sample has no record"), "{told}");
+    let whole = r#"{"topic":"t","partition":0,"offset":7,"value":{"type":"a"}}"#;
+    let (told, _, exit) = infer(whole, &[]);
+    assert_eq!(exit, CommandExit::Usage, "{told}");
+    assert!(told.contains("say so with --records"), "{told}");
+    let of_another_tool = r#"{"topic":"t","payload":"{}"}"#;
+    let (told, _, exit) = infer(of_another_tool, &["--records"]);
+    assert_eq!(exit, CommandExit::Usage, "{told}");
+    assert!(
+        told.contains(
+            "1 line unusable; line 1: not a record as --records takes it: unknown field `payload`"
+        ),
+        "{told}"
+    );
+    // a frame of a registry, which only a configuration knows
+    let framed = r#"{"valueBase64":"AAAAAAEC"}"#;
+    let (told, _, exit) = infer(framed, &["--records"]);
+    assert_eq!(exit, CommandExit::Usage, "{told}");
+    assert!(
+        told.contains("give it with --config, and --topic"),
+        "{told}"
+    );
     let (told, _, exit) = infer("[1]\n[2]\n", &[]);
     assert_eq!(exit, CommandExit::Failed);
     assert!(told.contains("name the format with --format"), "{told}");
@@ -245,6 +268,50 @@ fn every_shipped_example_leads_to_a_mapping_that_passes() {
     }
 }
 
+#[test]
+fn compressed_values_are_read_as_the_worker_reads_them() {
+    // {"type":"a.b","customer":"c-1"}, as gzip writes it
+    let value = "H4sIAAAAAAACA6tWKqksSFWyUkrUS1LSUUouLS7Jz00tAgok6xoq1QIABGP+7R8AAAA=";
+    let sample = format!(r#"{{"valueBase64":"{value}"}}"#);
+    let (told, mapping, exit) = infer(&sample, &["--records"]);
+    assert_eq!(exit, CommandExit::Good, "{told}");
+    assert!(
+        mapping.contains("customer: { externalId: .customer }"),
+        "{mapping}"
+    );
+}
+
+#[test]
+fn an_envelope_within_a_record_is_found() {
+    let mut sample = String::new();
+    for number in 0..20 {
+        let kind = if number % 3 == 0 {
+            "order.paid"
+        } else {
+            "order.sent"
+        };
+        writeln!(
+            sample,
+            r#"{{"meta":{{"eventType":"{kind}","eventId":"e{number}","ts":"2026-03-04 05:06:07"}},"body":{{"status":"open","order_id":"o{number}","customer_id":"c1"}}}}"#
+        )
+        .unwrap();
+    }
+    let (told, mapping, exit) = infer(&sample, &[]);
+    assert_eq!(exit, CommandExit::Good, "{told}");
+    for expected in [
+        "event: { name: .meta.eventType, id: .meta.eventId, time: .meta.ts }\n",
+        "    on: order.paid\n",
+        "customer: { externalId: .body.customer_id }",
+        "externalId: .body.order_id",
+    ] {
+        assert!(
+            mapping.contains(expected),
+            "{expected} is not in\n{mapping}"
+        );
+    }
+    assert!(!mapping.contains("eventTypeStr"), "{mapping}");
+}
+
 /// A sample of batches: so many events of two kinds in each record.
 fn batches(open: &str, close: &str) -> String {
     let mut sample = String::new();
@@ -267,8 +334,15 @@ fn records_that_are_batches_are_taken_apart() {
             "]}",
             ".events",
         ),
+        (
+            r#"{"number":7,"payload":{"events":["#,
+            "]}}",
+            ".payload.events",
+        ),
     ] {
-        let (told, mapping, exit) = infer(&batches(open, close), &[]);
+        // now and then a batch has nothing
+        let sample = format!("{}{open}{close}\n", batches(open, close));
+        let (told, mapping, exit) = infer(&sample, &[]);
         assert_eq!(exit, CommandExit::Good, "{told}");
         for expected in [
             &format!("event: {{ each: {each} }}\n"),
