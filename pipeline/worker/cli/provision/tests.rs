@@ -41,6 +41,22 @@ pub(super) struct World {
     pub(super) dir: tempfile::TempDir,
 }
 
+/// How a command ended; an error is written behind what it printed.
+pub(super) fn told(ended: Result<CommandExit, CommandError>, out: &mut Output<'_>) -> CommandExit {
+    let exit = ended.unwrap_or_else(|error| {
+        let text = match &error {
+            CommandError::Failed(cause) => format!("{cause:#}"),
+            CommandError::Config(_) | CommandError::Usage(_) | CommandError::Closed => {
+                error.to_string()
+            }
+        };
+        out.line(&text).unwrap();
+        error.exit()
+    });
+    out.flush().unwrap();
+    exit
+}
+
 impl World {
     fn new(switches: &[(&str, &str)]) -> Self {
         Self::of(Config::default(), switches)
@@ -80,17 +96,8 @@ impl World {
         let cli = Cli::try_parse_from(line.iter().chain(&arguments[1..])).unwrap();
         let mut written = Vec::new();
         let mut out = Output::new(&mut written);
-        let exit = print(&cli.command, &mut out).unwrap_or_else(|error| {
-            let text = match &error {
-                CommandError::Failed(cause) => format!("{cause:#}"),
-                CommandError::Config(_) | CommandError::Usage(_) | CommandError::Closed => {
-                    error.to_string()
-                }
-            };
-            out.line(&text).unwrap();
-            error.exit()
-        });
-        out.flush().unwrap();
+        let ended = print(&cli.command, &mut out);
+        let exit = told(ended, &mut out);
         drop(out);
         (String::from_utf8(written).unwrap(), exit)
     }

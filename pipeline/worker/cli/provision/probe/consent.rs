@@ -47,6 +47,16 @@ pub(super) fn earlier(args: &ProbeArgs, host: &str) -> Result<Option<Profile>, C
             args.out.display()
         )));
     }
+    let folder = args
+        .out
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| args.remove.is_none() && !folder.is_dir()) {
+        return Err(CommandError::Usage(format!(
+            "--out: there is no folder {}",
+            folder.display()
+        )));
+    }
     let Some(path) = &args.earlier else {
         return Ok(None);
     };

@@ -136,11 +136,16 @@ async fn asked(
     }
     let interrupted = stop.is_cancelled();
     probe.settled.sort_by_key(|one| one.question);
-    let written = write(args, &probe, earlier)?;
+    let written = write(args, &probe, earlier);
+    let (written, unwritten) = match written {
+        Ok(written) => (written, None),
+        Err(error) => (None, Some(error)),
+    };
     let ended = Ended {
         cleaned,
         interrupted,
         written,
+        unwritten: unwritten.is_some(),
     };
     if args.json {
         let text = serde_json::to_string_pretty(&report::document(&probe, &ended));
@@ -150,7 +155,11 @@ async fn asked(
             out.line(&line)?;
         }
     }
-    Ok(exit(args, &ended.cleaned, interrupted))
+    // what was found out and what stays is said all the same
+    match unwritten {
+        Some(error) => Err(error),
+        None => Ok(exit(args, &ended.cleaned, interrupted)),
+    }
 }
 
 fn exit(args: &ProbeArgs, cleaned: &Cleaned, interrupted: bool) -> CommandExit {
@@ -323,7 +332,11 @@ fn write(
         jobs: jobs.split_off(jobs.len().saturating_sub(MAX_JOBS)),
     };
     let shown = args.out.display().to_string();
-    let written = std::fs::write(&args.out, profile.text());
+    // An earlier profile is whole until the new one is.
+    let mut aside = args.out.clone().into_os_string();
+    aside.push(".new");
+    let written = std::fs::write(&aside, profile.text());
+    let written = written.and_then(|()| std::fs::rename(&aside, &args.out));
     written.with_context(|| format!("cannot write {shown}"))?;
     Ok(Some((shown, answers != Answers::default())))
 }

@@ -16,6 +16,8 @@ pub(super) struct Ended {
     pub(super) interrupted: bool,
     /// The file that was written, and whether it has answers.
     pub(super) written: Option<(String, bool)>,
+    /// It could not be written.
+    pub(super) unwritten: bool,
 }
 
 /// A group of questions: the requests that it usually takes, and what it makes.
@@ -125,6 +127,8 @@ pub(super) fn text(probe: &Probe, ended: &Ended) -> Vec<String> {
             "written: {file}; the worker uses it with kustomer.profile: {{ file: {file}, of: {} }}",
             probe.host
         )),
+        // the error says why
+        None if ended.unwritten => {}
         None => lines
             .push("nothing that the worker can use was found out: no file is written".to_owned()),
     }

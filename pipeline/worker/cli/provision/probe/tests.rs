@@ -7,7 +7,7 @@ use kustomer_sim::Config;
 use serde_json::Value;
 
 use super::*;
-use crate::cli::provision::tests::World;
+use crate::cli::provision::tests::{World, told};
 use crate::cli::{Cli, Command};
 use crate::config::settings::profile::{CreatesInJobs, Duplicates, ItemReferences, OldRevisions};
 
@@ -68,7 +68,10 @@ impl Sandbox {
             "--time-scale",
             &scale,
         ];
-        line.extend(["--out", &out, "--klass", "order"]);
+        line.extend(["--klass", "order"]);
+        if !arguments.contains(&"--out") {
+            line.extend(["--out", &out]);
+        }
         line.extend(arguments);
         let Command::Probe(args) = Cli::try_parse_from(line).unwrap().command else {
             panic!("it is a probe");
@@ -106,17 +109,7 @@ async fn printed(args: &ProbeArgs, signals: Signals) -> (String, CommandExit) {
     let mut written = Vec::new();
     let mut out = Output::new(&mut written);
     let ended = asked(args, signals, &mut out).await;
-    let exit = ended.unwrap_or_else(|error| {
-        let text = match &error {
-            CommandError::Failed(cause) => format!("{cause:#}"),
-            CommandError::Config(_) | CommandError::Usage(_) | CommandError::Closed => {
-                error.to_string()
-            }
-        };
-        out.line(&text).unwrap();
-        error.exit()
-    });
-    out.flush().unwrap();
+    let exit = told(ended, &mut out);
     drop(out);
     (String::from_utf8(written).unwrap(), exit)
 }
@@ -428,6 +421,25 @@ fn what_could_not_be_deleted_keeps_its_customer_and_is_removed_later() {
     let (text, exit) = sandbox.run(&[&said, &removes[..]].concat());
     assert_eq!(exit, CommandExit::Failed, "{text}");
     assert!(text.contains("there is no customer"), "{text}");
+}
+
+#[test]
+fn what_was_found_out_is_printed_where_it_cannot_be_written() {
+    let sandbox = Sandbox::new(&[]);
+    let nowhere = sandbox.path("no-such/p.yaml");
+    let said = ["--sandbox", &sandbox.host, MAKE, "--only", "duplicates"];
+    let (text, exit) = sandbox.run(&[&said[..], &["--out", &nowhere]].concat());
+    assert_eq!(exit, CommandExit::Usage, "{text}");
+    assert!(text.contains("there is no folder"), "{text}");
+    // a folder where the new file should be
+    std::fs::create_dir(sandbox.path("p.yaml.new")).unwrap();
+    let (text, exit) = sandbox.run(&said);
+    assert_eq!(exit, CommandExit::Failed, "{text}");
+    assert!(
+        text.contains("deleted: ") && text.contains("cannot write"),
+        "{text}"
+    );
+    sandbox.is_empty();
 }
 
 #[test]

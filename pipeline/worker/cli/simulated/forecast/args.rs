@@ -96,7 +96,7 @@ pub struct ForecastArgs {
     /// Draw backlog, requests and delay over time into this file.
     #[arg(long, value_name = "FILE")]
     pub svg: Option<PathBuf>,
-    /// The file with the lines; standard input if left out.
+    /// The file with the lines; standard input if left out, or `-`.
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
 }

@@ -31,7 +31,7 @@ pub(in crate::cli::provision::probe) async fn ask(probe: &mut Probe) -> Result<(
     let most = probe.limit.saturating_add(BEYOND);
     let began = Clock.now();
     let patience = probe.ask.scale.shorten(PATIENCE);
-    let (mut sent, mut good, mut seen) = (0_u32, None, None);
+    let (mut sent, mut unanswered, mut good, mut seen) = (0_u32, 0_u32, None, None);
     while seen.is_none()
         && sent < most
         && Clock.now().saturating_duration_since(began) < patience
@@ -63,7 +63,7 @@ pub(in crate::cli::provision::probe) async fn ask(probe: &mut Probe) -> Result<(
             match answer {
                 Ok(Some(answer)) if answer.status == 429 => seen = seen.or(Some(answer)),
                 Ok(Some(answer)) => good = good.or(Some(answer)),
-                Ok(None) | Err(_) => {}
+                Ok(None) | Err(_) => unanswered += 1,
             }
         }
     }
@@ -74,6 +74,9 @@ pub(in crate::cli::provision::probe) async fn ask(probe: &mut Probe) -> Result<(
             "GET /v1/auth/tokens/current -> {}, headers {headers}",
             answer.status
         ));
+    }
+    if seen.is_none() && probe.ask.stop.is_cancelled() {
+        return Err(Stop::Interrupted);
     }
     let (verdict, answer) = match seen {
         Some(answer) => {
@@ -86,9 +89,20 @@ pub(in crate::cli::provision::probe) async fn ask(probe: &mut Probe) -> Result<(
         }
         None => (
             Verdict::NotSettled,
-            format!(
-                "{sent} requests, and none was refused: is kustomer.limit lower than the organisation's?"
-            ),
+            if unanswered > 0 {
+                format!(
+                    "{sent} requests, {unanswered} of them without an answer, and none was refused: ask again"
+                )
+            } else if sent < most {
+                format!(
+                    "{sent} requests were answered in {} s, and none was refused: too few a minute to reach the limit",
+                    PATIENCE.as_secs()
+                )
+            } else {
+                format!(
+                    "{sent} requests, and none was refused: is kustomer.limit lower than the organisation's?"
+                )
+            },
         ),
     };
     let evidence = probe.ask.take_evidence();

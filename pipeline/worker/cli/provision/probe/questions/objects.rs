@@ -340,6 +340,7 @@ async fn old_revision_in_job(
     let item = BulkItem {
         id: Some(Arc::clone(&first.id)),
         rev: Some(rev),
+        imported_at: None,
         ..BulkItem::new(SECOND.to_owned(), body(json!({ "title": TITLE })))
     };
     let call = Call::UpdateKObjects {
