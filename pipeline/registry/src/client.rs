@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use ingest_encoding::{Schema, SchemaId, SchemaType, Source};
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
@@ -11,7 +12,7 @@ use url::Url;
 
 use crate::failure::{Failure, unanswered};
 use crate::reply::{self, Answer, Reference};
-use crate::settings::{Auth, RegistrySettings};
+use crate::settings::{Access, Auth, ReadAccess, RegistrySettings};
 
 /// The largest answer.
 const MAX_ANSWER: usize = 4 << 20;
@@ -21,11 +22,25 @@ const MAX_REFERENCES: usize = 200;
 const KINDS: &str = "application/vnd.schemaregistry.v1+json, application/json;q=0.9";
 
 /// Asks a registry. Cheap to clone.
+///
+/// Where its credentials and certificates may change, they are read anew for each schema: that is seldom, and new ones are used at once.
 #[derive(Clone)]
-pub struct RegistryClient {
+pub struct RegistryClient(Arc<Shared>);
+
+struct Shared {
+    url: Url,
+    place: Box<str>,
+    timeout: Duration,
+    rereads: Option<ReadAccess>,
+    used: Mutex<Used>,
+}
+
+/// With what it asks.
+struct Used {
+    access: Access,
     http: reqwest::Client,
-    url: Arc<Url>,
-    place: Arc<str>,
+    /// Why what is in the place of the access now is not used.
+    problem: Option<String>,
 }
 
 /// Why there is no client.
@@ -53,41 +68,26 @@ impl RegistryClient {
     /// # Errors
     /// A secret or a certificate cannot be used.
     pub fn new(settings: &RegistrySettings) -> Result<Self, BuildError> {
-        let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT, HeaderValue::from_static(KINDS));
-        if let Some(mut value) = authorization(&settings.auth)? {
-            value.set_sensitive(true);
-            headers.insert(AUTHORIZATION, value);
-        }
-        let mut builder = reqwest::Client::builder()
-            .default_headers(headers)
-            .connect_timeout(settings.timeout)
-            .timeout(settings.timeout)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .gzip(true)
-            .pool_max_idle_per_host(2);
-        if let Some(pem) = &settings.ca {
-            let all = reqwest::Certificate::from_pem_bundle(pem).map_err(BuildError::Ca)?;
-            for one in all {
-                builder = builder.add_root_certificate(one);
-            }
-        }
-        let host = settings.url.host_str().unwrap_or_default();
-        if matches!(host, "localhost" | "127.0.0.1" | "[::1]") {
-            builder = builder.no_proxy();
-        }
-        Ok(Self {
-            http: builder.build().map_err(BuildError::Http)?,
-            url: Arc::new(settings.url.clone()),
-            place: Arc::from(settings.place()),
-        })
+        let access = settings.access.clone();
+        let http = http(&settings.url, settings.timeout, &access)?;
+        let used = Used {
+            access,
+            http,
+            problem: None,
+        };
+        Ok(Self(Arc::new(Shared {
+            url: settings.url.clone(),
+            place: settings.place().into(),
+            timeout: settings.timeout,
+            rereads: settings.rereads.clone(),
+            used: Mutex::new(used),
+        })))
     }
 
     /// The registry's address, for people.
     #[must_use]
     pub fn place(&self) -> &str {
-        &self.place
+        &self.0.place
     }
 
     /// Whether it answers as a registry does.
@@ -95,7 +95,8 @@ impl RegistryClient {
     /// # Errors
     /// [`Failure::Down`], and why.
     pub async fn probe(&self) -> Result<(), Failure> {
-        let (status, body) = self.get(&["subjects"]).await?;
+        let http = self.current().await;
+        let (status, body) = self.get(&http, &["subjects"]).await?;
         match (status, serde_json::from_slice::<Vec<String>>(&body)) {
             (200, Ok(_)) => Ok(()),
             // it may be that schemas can be read all the same, but nobody knows
@@ -114,24 +115,41 @@ impl RegistryClient {
     /// # Errors
     /// Why there is none.
     pub async fn fetch(&self, id: SchemaId) -> Result<Arc<Schema>, Failure> {
+        let http = self.current().await;
+        let fetched = self.fetch_with(&http, id).await;
+        fetched.map_err(|failure| match (failure, &self.used().problem) {
+            (Failure::Down(why), Some(problem)) => Failure::Down(format!("{why}; {problem}")),
+            (failure, _) => failure,
+        })
+    }
+
+    async fn fetch_with(
+        &self,
+        http: &reqwest::Client,
+        id: SchemaId,
+    ) -> Result<Arc<Schema>, Failure> {
         let number = id.to_string();
         let by = match id {
             SchemaId::Number(_) => "ids",
             SchemaId::Guid(_) => "guids",
         };
-        let (status, body) = self.get(&["schemas", by, &number]).await?;
+        let (status, body) = self.get(http, &["schemas", by, &number]).await?;
         let answer = reply::read(status, &body).map_err(|failure| match (id, failure) {
             (SchemaId::Guid(_), Failure::Down(why)) if status == 404 => {
                 Failure::Down(format!("{why} Or a registry that does not know GUIDs?"))
             }
             (_, failure) => failure,
         })?;
-        let references = self.references(&answer).await?;
+        let references = self.references(http, &answer).await?;
         compiled(answer.kind, answer.text, references).await
     }
 
     /// Everything that a schema refers to, each after what it refers to itself.
-    async fn references(&self, answer: &Answer) -> Result<Vec<Source>, Failure> {
+    async fn references(
+        &self,
+        http: &reqwest::Client,
+        answer: &Answer,
+    ) -> Result<Vec<Source>, Failure> {
         let mut known: HashMap<(String, i64), Answer> = HashMap::new();
         let mut wanted: Vec<Reference> = answer.references.clone();
         while let Some(next) = wanted.pop() {
@@ -146,7 +164,7 @@ impl RegistryClient {
             }
             let version = next.version.to_string();
             let path = ["subjects", next.subject.as_str(), "versions", &version];
-            let (status, body) = self.get_with(&path, Some("deleted=true")).await?;
+            let (status, body) = self.get_with(http, &path, Some("deleted=true")).await?;
             let found = reply::read(status, &body).map_err(|failure| match failure {
                 Failure::Unknown(_) => Failure::Unknown(format!(
                     "it refers to version {version} of {}, which the registry does not have",
@@ -165,22 +183,27 @@ impl RegistryClient {
         Ok(sorted)
     }
 
-    async fn get(&self, path: &[&str]) -> Result<(u16, Vec<u8>), Failure> {
-        self.get_with(path, None).await
+    async fn get(
+        &self,
+        http: &reqwest::Client,
+        path: &[&str],
+    ) -> Result<(u16, Vec<u8>), Failure> {
+        self.get_with(http, path, None).await
     }
 
     /// With `deleted=true`, what was deleted softly is there, too: records that refer to it still are.
     async fn get_with(
         &self,
+        http: &reqwest::Client,
         path: &[&str],
         query: Option<&str>,
     ) -> Result<(u16, Vec<u8>), Failure> {
-        let mut url = (*self.url).clone();
+        let mut url = self.0.url.clone();
         if let Ok(mut parts) = url.path_segments_mut() {
             parts.pop_if_empty().extend(path);
         }
         url.set_query(query);
-        let sent = self.http.get(url).send().await;
+        let sent = http.get(url).send().await;
         let mut answer = sent.map_err(|error| unanswered(&error))?;
         let status = answer.status().as_u16();
         let mut body = Vec::new();
@@ -197,12 +220,60 @@ impl RegistryClient {
         }
         Ok((status, body))
     }
+
+    /// The client with what is in its place now; with the former where that cannot be used.
+    async fn current(&self) -> reqwest::Client {
+        if self.0.rereads.is_some() {
+            let asked = self.clone();
+            // Reading may block.
+            if let Err(error) = tokio::task::spawn_blocking(move || asked.look()).await {
+                tracing::error!(%error, "reading the schema registry's credentials failed");
+            }
+        }
+        self.used().http.clone()
+    }
+
+    /// Looks whether there are other credentials or certificates, and uses them from now on.
+    fn look(&self) {
+        let Some(rereads) = &self.0.rereads else {
+            return;
+        };
+        let problem = match rereads.read() {
+            Ok(access) if access.is(&self.used().access) => None,
+            Ok(access) => match http(&self.0.url, self.0.timeout, &access) {
+                Ok(http) => {
+                    let mut used = self.used();
+                    (used.access, used.http) = (access, http);
+                    tracing::info!(
+                        registry = self.place(),
+                        "the schema registry's credentials or certificates were replaced"
+                    );
+                    None
+                }
+                Err(error) => Some(format!("the new ones are not used: {error}")),
+            },
+            Err(why) => Some(format!("the ones in use go on: {why}")),
+        };
+        let mut used = self.used();
+        if let Some(why) = problem.as_deref().filter(|_| used.problem != problem) {
+            tracing::warn!(
+                registry = self.place(),
+                why,
+                "the schema registry's credentials or certificates cannot be read again"
+            );
+        }
+        used.problem = problem;
+    }
+
+    fn used(&self) -> MutexGuard<'_, Used> {
+        self.0.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl fmt::Debug for RegistryClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RegistryClient")
-            .field("place", &self.place)
+            .field("place", &self.0.place)
             .finish_non_exhaustive()
     }
 }
@@ -251,6 +322,35 @@ async fn compiled(
         Ok(Err(fault)) => Err(Failure::Unusable(fault.to_string())),
         Err(_) => Err(Failure::Unusable("compiling it failed".to_owned())),
     }
+}
+
+/// A client that asks with this access.
+fn http(url: &Url, timeout: Duration, access: &Access) -> Result<reqwest::Client, BuildError> {
+    let mut headers = HeaderMap::new();
+    headers.insert(ACCEPT, HeaderValue::from_static(KINDS));
+    if let Some(mut value) = authorization(&access.auth)? {
+        value.set_sensitive(true);
+        headers.insert(AUTHORIZATION, value);
+    }
+    let mut builder = reqwest::Client::builder()
+        .default_headers(headers)
+        .connect_timeout(timeout)
+        .timeout(timeout)
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .gzip(true)
+        .pool_max_idle_per_host(2);
+    if let Some(pem) = &access.ca {
+        let all = reqwest::Certificate::from_pem_bundle(pem).map_err(BuildError::Ca)?;
+        for one in all {
+            builder = builder.add_root_certificate(one);
+        }
+    }
+    let host = url.host_str().unwrap_or_default();
+    if matches!(host, "localhost" | "127.0.0.1" | "[::1]") {
+        builder = builder.no_proxy();
+    }
+    builder.build().map_err(BuildError::Http)
 }
 
 fn authorization(auth: &Auth) -> Result<Option<HeaderValue>, BuildError> {

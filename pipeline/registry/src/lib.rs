@@ -18,5 +18,5 @@ pub use self::client::{BuildError, RegistryClient};
 pub use self::failure::Failure;
 pub use self::once::AskedOnce;
 pub use self::service::{Handle, Interest, RegistryStatus, SchemaTrouble, Service, Trouble, start};
-pub use self::settings::{Auth, RegistrySettings};
+pub use self::settings::{Access, Auth, ReadAccess, RegistrySettings};
 pub use self::store::{CacheLimit, Kept, Store};

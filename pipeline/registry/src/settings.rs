@@ -1,8 +1,10 @@
 //! Where the registry is, and how it is asked.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use crate::store::CacheLimit;
@@ -12,15 +14,28 @@ use crate::store::CacheLimit;
 pub struct RegistrySettings {
     /// Its address; paths are added to it.
     pub url: Url,
-    /// Who asks.
-    pub auth: Auth,
-    /// Certificates that are trusted besides those of the system, as PEM.
-    pub ca: Option<Vec<u8>>,
+    /// Who asks, and whom it trusts.
+    pub access: Access,
+    /// What reads that anew for each schema, if it may change.
+    pub rereads: Option<ReadAccess>,
     /// How long one request may take.
     pub timeout: Duration,
     /// How much is kept.
     pub cache: CacheLimit,
 }
+
+/// Who asks, and whom it trusts.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// Who asks.
+    pub auth: Auth,
+    /// Certificates that are trusted besides those of the system, as PEM.
+    pub ca: Option<Vec<u8>>,
+}
+
+/// What reads an [`Access`] from where it is kept. It may block.
+#[derive(Clone)]
+pub struct ReadAccess(Arc<dyn Fn() -> Result<Access, String> + Send + Sync>);
 
 /// Who asks.
 #[derive(Debug, Clone)]
@@ -38,6 +53,59 @@ pub enum Auth {
     Bearer(SecretString),
 }
 
+// === impl Access ===
+
+impl Access {
+    /// Nobody in particular, who trusts whom the system trusts.
+    pub const ANYBODY: Self = Self {
+        auth: Auth::None,
+        ca: None,
+    };
+
+    /// Whether both say the same.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.ca == other.ca && self.auth.is(&other.auth)
+    }
+}
+
+impl Auth {
+    fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::None, Self::None) => true,
+            (Self::Bearer(one), Self::Bearer(two)) => one.expose_secret() == two.expose_secret(),
+            (
+                Self::Basic { user, password },
+                Self::Basic {
+                    user: other,
+                    password: theirs,
+                },
+            ) => user == other && password.expose_secret() == theirs.expose_secret(),
+            (Self::None | Self::Bearer(_) | Self::Basic { .. }, _) => false,
+        }
+    }
+}
+
+// === impl ReadAccess ===
+
+impl ReadAccess {
+    /// An error says why it cannot be read, without the secret.
+    pub fn new(read: impl Fn() -> Result<Access, String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(read))
+    }
+
+    pub(crate) fn read(&self) -> Result<Access, String> {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for ReadAccess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReadAccess")
+    }
+}
+
+// === impl RegistrySettings ===
+
 impl RegistrySettings {
     /// The usual time-out.
     pub const TIMEOUT: Duration = Duration::from_secs(10);
@@ -52,8 +120,8 @@ impl RegistrySettings {
     pub fn new(url: Url) -> Self {
         Self {
             url,
-            auth: Auth::None,
-            ca: None,
+            access: Access::ANYBODY,
+            rereads: None,
             timeout: Self::TIMEOUT,
             cache: Self::CACHE,
         }

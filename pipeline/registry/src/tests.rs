@@ -1,6 +1,6 @@
 //! The client and its task against registries of every mood.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ingest_encoding::{Encoding, Found, SchemaId, SchemaType, Schemas as _};
@@ -16,7 +16,7 @@ const CACHE: CacheLimit = RegistrySettings::CACHE;
 fn client(server: &MockServer, auth: Auth) -> RegistryClient {
     let mut settings = RegistrySettings::new(server.uri().parse().expect("an address"));
     settings.timeout = Duration::from_millis(300);
-    settings.auth = auth;
+    settings.access.auth = auth;
     RegistryClient::new(&settings).expect("a client")
 }
 
@@ -90,14 +90,18 @@ async fn who_asks_is_said() {
         assert_eq!(schema.kind(), SchemaType::Avro);
     }
     let bad = Auth::Bearer("a\nb".into());
-    let settings = RegistrySettings {
+    let access = Access {
         auth: bad,
+        ca: None,
+    };
+    let settings = RegistrySettings {
+        access,
         ..RegistrySettings::new(server.uri().parse().expect("an address"))
     };
     assert!(RegistryClient::new(&settings).is_err());
     let mut settings = RegistrySettings::new("https://u:p@host/a?b=c".parse().expect("an address"));
     assert_eq!(settings.place(), "https://host/a");
-    settings.ca =
+    settings.access.ca =
         Some(b"-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n".to_vec());
     assert!(matches!(
         RegistryClient::new(&settings),
@@ -160,6 +164,48 @@ async fn only_a_registry_decides_that_there_is_no_schema() {
         matches!(&failure, Failure::Down(why) if why.contains("no connection") || why.contains("is this its address")),
         "{failure:?}"
     );
+}
+
+#[tokio::test]
+async fn credentials_that_change_are_used_for_the_next_schema() {
+    let server = MockServer::start().await;
+    let schema = || ok(json!({"schema": "\"string\""}));
+    says(&server, "/schemas/ids/7", schema()).await;
+    let place = Arc::new(Mutex::new(Ok("one")));
+    let mut settings = RegistrySettings::new(server.uri().parse().expect("an address"));
+    settings.access.auth = Auth::Bearer("one".into());
+    let kept = Arc::clone(&place);
+    settings.rereads = Some(ReadAccess::new(move || {
+        let read = *kept.lock().expect("not poisoned");
+        let auth = Auth::Bearer(read.map_err(str::to_owned)?.into());
+        Ok(Access { auth, ca: None })
+    }));
+    let client = RegistryClient::new(&settings).expect("a client");
+    let put = |content| *place.lock().expect("not poisoned") = content;
+    let sent = async || {
+        let requests = server.received_requests().await.expect("recorded");
+        let last = requests.last().expect("one").headers["authorization"].clone();
+        last.to_str().expect("text").to_owned()
+    };
+    client.fetch(ID).await.expect("a schema");
+    put(Ok("two"));
+    client.fetch(ID).await.expect("a schema");
+    assert_eq!(sent().await, "Bearer two");
+    // What cannot be read, or be a header, leaves the former ones.
+    for (content, said) in [(Err("no such file"), "no such file"), (Ok("a\nb"), "header")] {
+        put(content);
+        client.fetch(ID).await.expect("a schema");
+        assert_eq!(sent().await, "Bearer two");
+        server.reset().await;
+        says(&server, "/schemas/ids/7", ResponseTemplate::new(401)).await;
+        let refused = client.fetch(ID).await.expect_err("401").to_string();
+        assert!(refused.contains("401") && refused.contains(said), "{refused}");
+        server.reset().await;
+        says(&server, "/schemas/ids/7", schema()).await;
+    }
+    put(Ok("three"));
+    client.fetch(ID).await.expect("a schema");
+    assert_eq!(sent().await, "Bearer three");
 }
 
 #[tokio::test]

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ingest_registry::{AskedOnce, Auth, BuildError, CacheLimit, RegistryClient, RegistrySettings};
+use ingest_registry::{
+    Access, AskedOnce, Auth, BuildError, CacheLimit, ReadAccess, RegistryClient, RegistrySettings,
+};
 use url::Url;
 
 use super::secret::{SecretError, SecretRef};
@@ -62,11 +64,27 @@ pub enum RegistryError {
 // === impl RegistryPlace ===
 
 impl RegistryPlace {
-    /// The client's settings, with secrets and certificates read now.
+    /// The client's settings. Secrets and certificates are read now, and again for each schema.
     ///
     /// # Errors
     /// One of them cannot be read.
     pub fn settings(&self) -> Result<RegistrySettings, RegistryError> {
+        let place = self.clone();
+        let rereads = ReadAccess::new(move || {
+            let read = place.access();
+            read.map_err(|error| format!("{:#}", anyhow::Error::from(error)))
+        });
+        Ok(RegistrySettings {
+            access: self.access()?,
+            rereads: Some(rereads),
+            timeout: self.timeout,
+            cache: self.cache,
+            ..RegistrySettings::new(self.url.clone())
+        })
+    }
+
+    /// Secrets and certificates as they are now.
+    fn access(&self) -> Result<Access, RegistryError> {
         let auth = match &self.login {
             Login::None => Auth::None,
             Login::Basic { user, password } => Auth::Basic {
@@ -81,12 +99,9 @@ impl RegistryPlace {
                 source,
             })
         });
-        Ok(RegistrySettings {
+        Ok(Access {
             auth,
             ca: ca.transpose()?,
-            timeout: self.timeout,
-            cache: self.cache,
-            ..RegistrySettings::new(self.url.clone())
         })
     }
 

@@ -1,7 +1,7 @@
 //! Secrets by reference: a file or an environment variable, never a literal.
 //!
-//! A file is read when the secret is needed. `run` reads it once, at start-up, so a rotated token needs a restart. The
-//! value is wrapped so that it cannot be printed by accident.
+//! A file is read when the secret is needed, and again by whoever watches for another one. The value is wrapped so that it
+//! cannot be printed by accident.
 
 use std::fmt;
 use std::path::PathBuf;
