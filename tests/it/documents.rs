@@ -25,8 +25,8 @@ const EXAMPLES: &[(&str, usize)] = &[
     ("deploy/chart/README.md", 1),
     // `pipeline/worker/config/tests.rs`, where it is compared with the settings
     ("docs/configuration.md", 1),
-    // `the_route_for_redactions_deletes_the_orders`
-    ("docs/inputs.md", 1),
+    // `the_route_for_deleted_rows_makes_no_card`, `the_route_for_redactions_deletes_the_orders`
+    ("docs/inputs.md", 2),
     // `what_the_page_of_the_api_shows_is_taken_by_the_simulator`
     ("docs/kustomer-api.md", 2),
     // `pipeline/mapping/src/testing/documented.rs`, where each has events and what must come of them
@@ -243,8 +243,36 @@ fn the_list_of_suppressed_people_is_one() {
 }
 
 #[test]
+fn the_route_for_deleted_rows_makes_no_card() {
+    let [route, _] = &of("docs/inputs.md")[..] else {
+        panic!("two routes");
+    };
+    // it has no title to make one with, and says what happens where there is none
+    let test = r#"
+tests:
+  - name: a deleted order
+    key: { id: 1001 }
+    event: { op: d, before: null, after: null, source: { table: orders, lsn: 24023200, connector: postgresql, ts_ms: 1767322800000 } }
+    expect:
+      - kobject: order
+        externalId: "1001"
+        version: "24023200"
+        title: null
+        custom: { statusStr: deleted, deletedAt: "2026-01-02T03:00:00.000Z" }
+        customer: { missing: skip }
+"#;
+    let text = format!("format: debezium\nroutes:\n{route}{test}");
+    let mapping = Mapping::compile(&text, "docs/inputs.md").unwrap();
+    assert_eq!(mapping.test_count(), 1);
+    let failures = mapping.run_tests_as(Format::Debezium);
+    assert!(failures.is_empty(), "{failures:?}");
+}
+
+#[test]
 fn the_route_for_redactions_deletes_the_orders() {
-    let routes = of("docs/inputs.md").concat();
+    let [_, routes] = &of("docs/inputs.md")[..] else {
+        panic!("two routes");
+    };
     let text = format!("format: shopify\nroutes:\n{routes}");
     let mapping = Mapping::compile(&text, "docs/inputs.md").unwrap();
     let pipeline = Pipeline::new(Format::Shopify, Limits::default(), Arc::new(mapping)).unwrap();
