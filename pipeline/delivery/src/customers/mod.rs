@@ -19,8 +19,6 @@ mod whose;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use smallvec::smallvec;
-
 pub(crate) use self::known::{CUSTOMERS, CustomerIds, Identities, Owners, Suppressed};
 pub(crate) use self::led::Led;
 use self::line::{Line, Lines, Queue, Singles};
@@ -122,7 +120,7 @@ pub(crate) enum Question {
 pub(crate) enum NotFound {
     /// Another question follows.
     Continues,
-    /// Nobody has any of the keys: these operations are refused.
+    /// Nobody has any of the keys: these operations are refused. Others may go on waiting.
     Refused(Vec<OperationId>),
 }
 
@@ -174,24 +172,14 @@ impl Customers {
     ) {
         let first = customer.first().clone();
         if let Some(wanted) = self.wanted.get_mut(&first) {
-            wanted.waiting.push(operation);
+            wanted.wait(operation, customer.missing);
             if traffic == Traffic::Live {
                 self.hurry(now, &first);
             }
             return;
         }
-        let wanted = Wanted {
-            customer: customer.clone(),
-            waiting: smallvec![operation],
-            phase: Phase::UnderWay,
-            traffic,
-            failures: 0,
-            sick: 0,
-            failed_at: None,
-            looks: 0,
-            next_key: 0,
-            exists: false,
-        };
+        let mut wanted = Wanted::new(customer.clone(), traffic);
+        wanted.wait(operation, customer.missing);
         self.wanted.insert(first.clone(), wanted);
         self.wanted_ever += 1;
         if due {
@@ -227,7 +215,7 @@ impl Customers {
     /// An operation no longer waits for a customer: its partition was handed back.
     pub(crate) fn unwant(&mut self, customer: &CustomerRef, operation: OperationId) {
         if let Some(wanted) = self.wanted.get_mut(customer.first()) {
-            wanted.waiting.retain(|id| *id != operation);
+            wanted.leave(operation);
             if wanted.waiting.is_empty() && wanted.phase != Phase::UnderWay {
                 self.forget(customer.first());
             }
@@ -299,7 +287,7 @@ impl Customers {
             MissingCustomer::Create if wanted.exists => self.ask_alone(customer),
             MissingCustomer::Create => self.join(now, Line::Missing, customer.clone()),
         }
-        NotFound::Continues
+        self.refuse_hasty(customer)
     }
 
     /// A create was refused because somebody has one of the keys.

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::line::Line;
-use super::{Customers, LOOKS, Phase};
+use super::{Customers, LOOKS, NotFound, Phase};
 use ingest_model::operation::{CustomerKey, CustomerRef, MissingCustomer};
 use ingest_model::record::Traffic;
 
@@ -42,6 +42,21 @@ impl Customers {
             let place = (wanted.traffic, wanted.lowest());
             wanted.phase = Phase::In(line, self.lines.of(line).push(now, place, customer));
         }
+    }
+
+    /// The customer was found missing: those are refused that do not wait for it.
+    pub(super) fn refuse_hasty(&mut self, customer: &CustomerKey) -> NotFound {
+        let Some(wanted) = self.wanted.get_mut(customer) else {
+            return NotFound::Continues;
+        };
+        let hasty = wanted.take_hasty();
+        if hasty.is_empty() {
+            return NotFound::Continues;
+        }
+        if wanted.waiting.is_empty() {
+            self.forget(customer);
+        }
+        NotFound::Refused(hasty)
     }
 
     /// A live record waits for the customer: it goes before those that only backfill waits for.

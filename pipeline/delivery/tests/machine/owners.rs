@@ -254,6 +254,35 @@ fn an_order_that_is_not_there_is_not_marked_and_no_older_state_makes_it() {
 }
 
 #[test]
+fn who_waits_for_an_order_and_who_does_not_have_each_their_own_way() {
+    for mark_first in [true, false] {
+        let mut driver = Driver::new(asking(), 2);
+        let mark = owned(object("order", 1), owner(1, MissingCustomer::Skip));
+        let mark = Verdict::Emit(vec![write(versioned(mark, "7"))]);
+        let event = Verdict::Emit(vec![shipped(1, 8)]);
+        let (first, second) = if mark_first {
+            (mark, event)
+        } else {
+            (event, mark)
+        };
+        driver.judged(shop(0), 1, first);
+        driver.judged(shop(1), 1, second);
+        driver.run(60);
+        // The mark is done with; the event waits for whatever writes the order.
+        let not_there = Settlement::Skipped(SkipReason::NotThere);
+        assert_eq!(driver.settled(), [not_there], "{mark_first}");
+        assert_eq!(events(&driver), []);
+        let newer = versioned(owned(object("order", 1), customer(1)), "8");
+        driver.judged(shop(1), 2, Verdict::Emit(vec![write(newer)]));
+        driver.run_to_rest();
+        assert_eq!(events(&driver), sent(&[("Shipped-8", "u1")]));
+        let delivered = Settlement::Delivered;
+        assert_eq!(driver.settled(), [not_there, delivered, delivered]);
+        assert!(driver.letters.is_empty(), "{:?}", driver.letters);
+    }
+}
+
+#[test]
 fn a_customer_whom_the_tracking_api_cannot_know_is_named_as_the_reason() {
     let mut driver = Driver::new(asking(), 1);
     driver.answer(|call| match call {

@@ -62,8 +62,9 @@ impl Machine {
 
     /// There is no such object, or it belongs to nobody: operations wait, or are refused.
     fn owner_missing(&mut self, now: Instant, owner: &CustomerKey, there: bool) {
-        let NotFound::Refused(operations) = self.customers.proved_missing(now, owner) else {
-            self.drop_parked_for(owner);
+        let missing = self.customers.proved_missing(now, owner);
+        self.drop_parked_for(owner);
+        let NotFound::Refused(operations) = missing else {
             return;
         };
         let klass = owner.object().map(|(klass, _)| klass.0);

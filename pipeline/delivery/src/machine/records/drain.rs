@@ -71,6 +71,8 @@ impl Machine {
         for id in waiting {
             self.abandon_operation(id);
         }
+        // No event comes any more for what is left.
+        self.work.hurry_partition(partition);
         self.partitions.abandon_letters(&mut self.turn, partition);
     }
 

@@ -60,8 +60,8 @@ impl Machine {
     }
 
     /// Until when an identity may wait for an event of its customer, with which it would cost nothing, while a request has a price
-    /// and no backfill takes what it saves. Nobody waits for its answer, no event for commits that it keeps back, and its
-    /// partition is read.
+    /// and no backfill takes what it saves. Nobody waits for its answer, no event for commits that it keeps back, its
+    /// partition is read, and somebody could read it again.
     fn patience_of(&self, now: Instant, id: OperationId) -> Option<Instant> {
         let entry = self.work.get(id)?;
         let Operation::Identify(identify) = &entry.operation else {
@@ -70,7 +70,8 @@ impl Machine {
         let wanted = self.customers.is_wanted(identify.customer.first());
         let room = self.partitions.room(&entry.partition) == Room::Free
             && !self.partitions.rests(&entry.partition);
-        let alone = self.work.second(id).is_none() && entry.attempts == 0;
+        let last = self.partitions.is_last_chance(id);
+        let alone = self.work.second(id).is_none() && entry.attempts == 0 && !last;
         let until = now + self.settings.patience.max_delay * PATIENCE;
         let old = self.work.has_backfill() || self.jobs.has_backfill();
         let scarce = !old && !self.price(now).is_nothing();
