@@ -94,6 +94,10 @@ impl Evidence<'_> {
                     repeat.first_ms <= until_ms && disruption.from_ms <= repeat.again_ms
                 })
                 .collect();
+            // Who wakes joins the group again, and partitions change hands once more.
+            let slept = [repeat.first_ms, repeat.again_ms]
+                .into_iter()
+                .find_map(|at| self.slept(at));
             let recent = candidates.iter().find(|place| {
                 let from_ms = self.disruptions[**place].from_ms;
                 self.commits.since(repeat.partition, from_ms) <= repeat.first_ms
@@ -102,12 +106,9 @@ impl Evidence<'_> {
                 attribution.shares[*place].recent += 1;
             } else if self.answer_was_lost(repeat.first_ms) {
                 attribution.by_lost_answer += 1;
-            } else if repeat.with_object && !candidates.is_empty() {
+            } else if repeat.with_object && (slept.is_some() || !candidates.is_empty()) {
                 attribution.with_object += 1;
-            } else if let Some(place) = [repeat.first_ms, repeat.again_ms]
-                .into_iter()
-                .find_map(|at| self.slept(at))
-            {
+            } else if let Some(place) = slept {
                 // Under way when it was stopped: a worker that wakes sends nothing before it knows that it is a member.
                 attribution.shares[place].early.push(*repeat);
                 attribution.after_sleep += 1;
@@ -245,5 +246,22 @@ mod tests {
             (found.shares[0].early.as_slice(), found.after_sleep),
             (&[repeat][..], 1)
         );
+        // Its object was open when the partition changed hands because of the waking.
+        let open = Repeat {
+            first_ms: 30_000,
+            again_ms: 91_000,
+            with_object: true,
+            ..repeat
+        };
+        let stopped = [Disruption {
+            until_ms: 10_010,
+            ..disruptions[0].clone()
+        }];
+        let found = Evidence {
+            disruptions: &stopped,
+            ..evidence
+        }
+        .attribute(&[open]);
+        assert_eq!((found.with_object, found.after_sleep), (1, 0));
     }
 }
