@@ -33,6 +33,8 @@ struct Shared {
     timeout: Duration,
     rereads: Option<ReadAccess>,
     used: Mutex<Used>,
+    /// One look at a time: what it reads from may stand still.
+    looking: Mutex<()>,
 }
 
 /// With what it asks.
@@ -81,6 +83,7 @@ impl RegistryClient {
             timeout: settings.timeout,
             rereads: settings.rereads.clone(),
             used: Mutex::new(used),
+            looking: Mutex::new(()),
         })))
     }
 
@@ -183,11 +186,7 @@ impl RegistryClient {
         Ok(sorted)
     }
 
-    async fn get(
-        &self,
-        http: &reqwest::Client,
-        path: &[&str],
-    ) -> Result<(u16, Vec<u8>), Failure> {
+    async fn get(&self, http: &reqwest::Client, path: &[&str]) -> Result<(u16, Vec<u8>), Failure> {
         self.get_with(http, path, None).await
     }
 
@@ -225,9 +224,12 @@ impl RegistryClient {
     async fn current(&self) -> reqwest::Client {
         if self.0.rereads.is_some() {
             let asked = self.clone();
-            // Reading may block.
-            if let Err(error) = tokio::task::spawn_blocking(move || asked.look()).await {
-                tracing::error!(%error, "reading the schema registry's credentials failed");
+            // Reading may block, and where files are on another machine, for ever.
+            let looking = tokio::task::spawn_blocking(move || asked.look());
+            match tokio::time::timeout(self.0.timeout, looking).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => self.not_used(&format!("reading them failed: {error}")),
+                Err(_) => self.not_used("reading them takes too long"),
             }
         }
         self.used().http.clone()
@@ -236,6 +238,9 @@ impl RegistryClient {
     /// Looks whether there are other credentials or certificates, and uses them from now on.
     fn look(&self) {
         let Some(rereads) = &self.0.rereads else {
+            return;
+        };
+        let Ok(_one) = self.0.looking.try_lock() else {
             return;
         };
         let problem = match rereads.read() {
@@ -250,19 +255,30 @@ impl RegistryClient {
                     );
                     None
                 }
-                Err(error) => Some(format!("the new ones are not used: {error}")),
+                Err(error) => Some(error.to_string()),
             },
-            Err(why) => Some(format!("the ones in use go on: {why}")),
+            Err(why) => Some(why),
         };
-        let mut used = self.used();
-        if let Some(why) = problem.as_deref().filter(|_| used.problem != problem) {
+        match problem {
+            Some(why) => self.not_used(&why),
+            None => self.used().problem = None,
+        }
+    }
+
+    /// The access in use goes on.
+    fn not_used(&self, why: &str) {
+        let problem = format!("the credentials and certificates in use go on: {why}");
+        let is_known = {
+            let mut used = self.used();
+            used.problem.replace(problem.clone()) == Some(problem)
+        };
+        if !is_known {
             tracing::warn!(
                 registry = self.place(),
                 why,
-                "the schema registry's credentials or certificates cannot be read again"
+                "other credentials or certificates of the schema registry cannot be used"
             );
         }
-        used.problem = problem;
     }
 
     fn used(&self) -> MutexGuard<'_, Used> {

@@ -192,20 +192,54 @@ async fn credentials_that_change_are_used_for_the_next_schema() {
     client.fetch(ID).await.expect("a schema");
     assert_eq!(sent().await, "Bearer two");
     // What cannot be read, or be a header, leaves the former ones.
-    for (content, said) in [(Err("no such file"), "no such file"), (Ok("a\nb"), "header")] {
+    for (content, said) in [
+        (Err("no such file"), "no such file"),
+        (Ok("a\nb"), "header"),
+    ] {
         put(content);
         client.fetch(ID).await.expect("a schema");
         assert_eq!(sent().await, "Bearer two");
         server.reset().await;
         says(&server, "/schemas/ids/7", ResponseTemplate::new(401)).await;
         let refused = client.fetch(ID).await.expect_err("401").to_string();
-        assert!(refused.contains("401") && refused.contains(said), "{refused}");
+        assert!(
+            refused.contains("401") && refused.contains(said),
+            "{refused}"
+        );
         server.reset().await;
         says(&server, "/schemas/ids/7", schema()).await;
     }
     put(Ok("three"));
     client.fetch(ID).await.expect("a schema");
     assert_eq!(sent().await, "Bearer three");
+}
+
+#[tokio::test]
+async fn credentials_that_cannot_be_read_in_time_keep_no_schema_back() {
+    let server = MockServer::start().await;
+    says(
+        &server,
+        "/schemas/ids/7",
+        ok(json!({"schema": "\"string\""})),
+    )
+    .await;
+    let mut settings = RegistrySettings::new(server.uri().parse().expect("an address"));
+    settings.timeout = Duration::from_millis(300);
+    let (_end, stands_still) = std::sync::mpsc::channel::<()>();
+    let stands_still = Mutex::new(stands_still);
+    settings.rereads = Some(ReadAccess::new(move || {
+        let place = stands_still.lock().expect("not poisoned");
+        assert!(place.recv_timeout(Duration::from_secs(2)).is_err());
+        Ok(Access::ANYBODY)
+    }));
+    let client = RegistryClient::new(&settings).expect("a client");
+    for _ in 0..2 {
+        client.fetch(ID).await.expect("a schema");
+    }
+    server.reset().await;
+    says(&server, "/schemas/ids/7", ResponseTemplate::new(401)).await;
+    let refused = client.fetch(ID).await.expect_err("401").to_string();
+    assert!(refused.contains("takes too long"), "{refused}");
 }
 
 #[tokio::test]
