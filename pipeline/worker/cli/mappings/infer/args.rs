@@ -27,7 +27,7 @@ pub struct InferArgs {
     /// The topic; without a FILE it is read from Kafka. Rows that name no table have its name.
     #[arg(long, value_name = "TOPIC")]
     pub topic: Option<String>,
-    /// The configuration that names the brokers, for --topic.
+    /// A configuration: the encodings of its topics, and the brokers for --topic without a FILE.
     #[arg(long, short = 'c', value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// With --topic: the records of the last time (1h), or so many of the last records (1000).

@@ -10,21 +10,13 @@ use ingest_model::record::Record;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::format::{NAMES, TRIED};
+use super::format::{NAMES, TRIED, envelope_says};
 use crate::cli::mappings::drafts::personal::words;
 
 /// Fields that have the events of a batch.
-const LISTS: &[&str] = &[
-    "events",
-    "batch",
-    "messages",
-    "records",
-    "entries",
-    "notifications",
-    "data",
-    "payload",
-    "items",
-];
+const LISTS: &[&str] = &["events", "batch", "messages", "records", "notifications"];
+/// Fields that may as well have the parts of one event, such as the lines of an order.
+const LISTS_OR_PARTS: &[&str] = &["entries", "data", "payload", "items"];
 /// Objects that what a record says is in.
 const WRAPPERS: &[&str] = &["payload", "data", "body", "message", "detail", "content"];
 /// The header that a batch gives each of its events.
@@ -42,20 +34,22 @@ pub(super) fn each(records: &[Record]) -> Option<String> {
     if most(&parsed, |value| Some(value)) {
         return Some(".".to_owned());
     }
-    let at_top = LISTS.iter().map(|name| vec![*name]);
+    let alone = |names: &'static [&str]| names.iter().map(|name| vec![*name]);
     let within = WRAPPERS
         .iter()
         .flat_map(|outer| LISTS.iter().map(|name| vec![*outer, *name]));
-    let keys = at_top.chain(within).find(|keys| {
+    let all = alone(LISTS).chain(alone(LISTS_OR_PARTS)).chain(within);
+    let keys = { all }.find(|keys| {
+        let parts = matches!(&keys[..], [only] if LISTS_OR_PARTS.contains(only));
         most(&parsed, |value| {
             let list = keys.iter().try_fold(value, |value, key| value.get(*key));
-            list.filter(|_| !is_event(value))
+            list.filter(|_| !(is_event(value) || parts && envelope_says(value)))
         })
     })?;
     Some(keys.iter().map(|key| format!(".{key}")).collect())
 }
 
-/// Whether three of four of these are batches by what stands there: lists of events, or now and then empty ones.
+/// Whether three of four of these are batches by what stands there: lists of events, up to half of them empty.
 fn most(parsed: &[Value], list: impl for<'v> Fn(&'v Value) -> Option<&'v Value>) -> bool {
     let lists: Vec<&Value> = parsed.iter().filter_map(list).collect();
     let empty = lists
@@ -63,7 +57,7 @@ fn most(parsed: &[Value], list: impl for<'v> Fn(&'v Value) -> Option<&'v Value>)
         .filter(|list| list.as_array().is_some_and(Vec::is_empty))
         .count();
     let full = lists.iter().filter(|list| is_list(list)).count();
-    full > 0 && (full + empty) * 4 >= parsed.len() * 3
+    full > 0 && full >= empty && (full + empty) * 4 >= parsed.len() * 3
 }
 
 /// Whether this is a list of events. Up to half of them may be broken.

@@ -188,9 +188,18 @@ impl Chosen {
                 .collect();
             self.name = name(&parsed, &strong).map(|name| vec![name]);
             if self.name.is_none() {
+                // What is always the same says less than what differs.
+                let differs = |parsed: &[Value], name: &String| {
+                    let values = parsed.iter().filter_map(|one| one.get(name)?.as_str());
+                    values.collect::<BTreeSet<_>>().len() > 1
+                };
+                let weak = name(&parsed, WEAK).filter(|name| differs(&parsed, name));
                 let mut envelopes = envelopes(&parsed).into_iter();
                 within = envelopes.find_map(|(key, inner)| {
                     let name = name(&inner, &strong)?;
+                    if weak.is_some() && !differs(&inner, &name) {
+                        return None;
+                    }
                     self.name = Some(vec![key.clone(), name]);
                     Some((key, inner))
                 });
@@ -222,6 +231,23 @@ impl Chosen {
             self.is_timeless = self.time.is_none();
         }
     }
+}
+
+/// Whether an object within this says what the event is.
+pub(super) fn envelope_says(value: &Value) -> bool {
+    let named = |(key, value): (&String, &Value)| {
+        NAMES.contains(&&*words(key).concat()) && says(Some(value))
+    };
+    let within = |inner: &Value| {
+        inner
+            .as_object()
+            .is_some_and(|fields| fields.iter().any(named))
+    };
+    value.as_object().is_some_and(|fields| {
+        fields
+            .iter()
+            .any(|(key, inner)| ENVELOPES.contains(&&*words(key).concat()) && within(inner))
+    })
 }
 
 /// The objects at the top that nearly all have and that may say what an event is: the key, and what is in each.

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::Context as _;
 use ingest_encoding::{Encoding, Opened};
 use ingest_model::record::{Record, Topic};
-use ingest_registry::AskedOnce;
+use ingest_registry::{AskedOnce, Failure};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -68,9 +67,11 @@ pub(super) fn records(args: &InferArgs, now: Timestamp) -> Result<Read, CommandE
             Sample::of_lines(args.file.as_deref(), Some(topic), args.records, written)?
         }
     };
-    let registry = match &settings {
-        Some(settings) => settings.schemas().context("schema_registry")?,
-        None => AskedOnce::nobody(),
+    // Its secrets are missed where a record needs a schema.
+    let (registry, mut unreadable) = match settings.as_ref().map(Settings::schemas) {
+        Some(Ok(registry)) => (registry, None),
+        Some(Err(error)) => (AskedOnce::nobody(), Some(error)),
+        None => (AskedOnce::nobody(), None),
     };
     let (mut records, mut unusable, mut bytes) = (Vec::new(), 0, 0);
     let mut first = None;
@@ -79,7 +80,15 @@ pub(super) fn records(args: &InferArgs, now: Timestamp) -> Result<Read, CommandE
         && let Some(sampled) = sample.read()?
     {
         let opened = match sampled.item {
-            Item::Record(record) => opened(&record, settings.as_ref(), &registry)?,
+            Item::Record(record) => {
+                let opened = opened(&record, settings.as_ref(), &registry);
+                opened.map_err(|failure| {
+                    let cause = unreadable
+                        .take()
+                        .map_or_else(|| failure.into(), anyhow::Error::from);
+                    cause.context("schema_registry")
+                })?
+            }
             Item::Bad(problem) => Err(problem),
         };
         match opened {
@@ -94,10 +103,15 @@ pub(super) fn records(args: &InferArgs, now: Timestamp) -> Result<Read, CommandE
         }
     }
     if records.is_empty() {
-        let why = first.map_or_else(String::new, |(line, problem)| {
+        let item = if sample.is_from_kafka() {
+            "record"
+        } else {
+            "line"
+        };
+        let why = first.map_or_else(String::new, |(number, problem)| {
             format!(
-                " ({} unusable; line {line}: {problem})",
-                plural(unusable, "line")
+                " ({} unusable; {item} {number}: {problem})",
+                plural(unusable, item)
             )
         });
         return Err(CommandError::Usage(format!(
@@ -118,19 +132,25 @@ fn opened(
     record: &Record,
     settings: Option<&Settings>,
     registry: &AskedOnce,
-) -> Result<Result<Record, String>, CommandError> {
+) -> Result<Result<Record, String>, Failure> {
     let topic = &record.position.partition.topic;
     let topics = settings.map_or(&[][..], |settings| &settings.kafka.topics);
     let named = topics.iter().find(|one| one.topic == *topic);
     let usual = Encoding::default();
     let encoding = named.map_or(&usual, |one| &one.encoding);
-    let opened = registry.open(encoding, record).context("schema_registry")?;
-    Ok(match opened {
+    Ok(match registry.open(encoding, record)? {
         Opened::Record(opened) => Ok(opened.into_owned()),
-        Opened::Rejected(rejected) if named.is_none() => Err(format!(
-            "{}; the topic's `encoding` in a configuration says how its values are read: give it with --config, and --topic",
-            rejected.detail
-        )),
+        Opened::Rejected(rejected) if named.is_none() => {
+            let way_out = if settings.is_some() {
+                "name the topic with its `encoding` in the configuration, and here with --topic"
+            } else {
+                "give it with --config, and --topic"
+            };
+            Err(format!(
+                "{}; the topic's `encoding` in a configuration says how its values are read: {way_out}",
+                rejected.detail
+            ))
+        }
         Opened::Rejected(rejected) => Err(rejected.detail),
         Opened::Needs(_) => Err("its schema is not known".to_owned()),
     })

@@ -271,8 +271,8 @@ fn kind_of_key(found: &Found, words: &[String]) -> Option<&'static str> {
     }
 }
 
-/// Whether a value is called a person, as in `user: u-4711`: what it is then says only the value. A number of guests or
-/// passengers is how many come.
+/// Whether a value is called a person, as in `user: u-4711`: what it is then says only the value. A number of guests,
+/// passengers or persons is how many come.
 fn stands_alone(found: &Found, only: &str) -> bool {
     let name = found.keys.last().map(|key| words(key));
     let Some([word]) = name.as_deref() else {
@@ -281,7 +281,7 @@ fn stands_alone(found: &Found, only: &str) -> bool {
     let is = |all: &[&str]| all.contains(&word.as_str());
     let may_be = match only {
         "text" => is(CUSTOMERS) || is(PERHAPS),
-        "number" => is(NUMBERED) || is(PERHAPS),
+        "number" => is(NUMBERED) || (is(PERHAPS) && !is(&["person", "contact"])),
         _ => false,
     };
     may_be && !is(PROGRAMS)

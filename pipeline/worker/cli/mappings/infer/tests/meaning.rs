@@ -276,3 +276,46 @@ fn signs_of_life_hide_neither_time_nor_key_nor_amount() {
         "{mapping}"
     );
 }
+
+#[test]
+fn the_parts_of_an_event_are_no_events_and_a_constant_is_no_name() {
+    let carts = |full: usize| {
+        let cart = |number: usize| {
+            let items = if number < full {
+                r#"{"sku":"a","type":"digital"}"#
+            } else {
+                ""
+            };
+            format!(
+                "{{\"cart_id\":\"c{number}\",\"customer_id\":\"u1\",\"action\":\"changed\",\"items\":[{items}]}}\n"
+            )
+        };
+        (0..20).map(cart).collect::<String>()
+    };
+    let nameless = |full: usize| carts(full).replace("\"action\":\"changed\",", "");
+    let wrapped = r#"{"meta":{"eventType":"order.paid"},"items":[{"sku":"a","name":"Blue shirt"}],"order_id":"o1","customer_id":"c1"}
+"#;
+    for sample in [&carts(20), &nameless(1), wrapped] {
+        let (told, mapping, _) = infer(sample, &[]);
+        assert!(!mapping.contains("each:"), "{told}\n{mapping}");
+    }
+    let states: String = ["paid", "shipped", "paid"]
+        .map(|status| {
+            format!(
+                "{{\"order_id\":\"o1\",\"customer_id\":\"c1\",\"status\":\"{status}\",\"context\":{{\"kind\":\"web\"}}}}\n"
+            )
+        })
+        .concat();
+    let (told, mapping, _) = infer(&states, &[]);
+    assert!(mapping.contains("name: .status"), "{told}\n{mapping}");
+    let bookings: String = [2, 4, 3]
+        .map(|persons| {
+            format!("{{\"type\":\"table.booked\",\"person\":{persons},\"table_id\":\"t1\"}}\n")
+        })
+        .concat();
+    let (told, mapping, _) = infer(&bookings, &[]);
+    assert!(
+        !mapping.contains("externalId: .person"),
+        "{told}\n{mapping}"
+    );
+}

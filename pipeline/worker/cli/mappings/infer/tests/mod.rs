@@ -292,7 +292,7 @@ fn an_envelope_within_a_record_is_found() {
         };
         writeln!(
             sample,
-            r#"{{"meta":{{"eventType":"{kind}","eventId":"e{number}","ts":"2026-03-04 05:06:07"}},"body":{{"status":"open","order_id":"o{number}","customer_id":"c1"}}}}"#
+            r#"{{"meta":{{"eventType":"{kind}","eventId":"e{number}","ts":"2026-03-04 05:06:07"}},"body":{{"status":"open","order_id":"o{number}","customer_id":"c1","items":[{{"sku":"a","name":"Blue shirt"}}]}}}}"#
         )
         .unwrap();
     }
