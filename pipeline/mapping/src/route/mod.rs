@@ -255,7 +255,7 @@ fn skips_after_all(
 
 /// Why a record is skipped, as far as a glance tells: by its name alone, whatever else it contains.
 fn skips(mapping: &Mapping, decoder: Decoder, record: &Record) -> Option<SkipReason> {
-    if record.value.is_none() && decoder.format().null_is_tombstone() {
+    if decoder.format().is_tombstone(record) {
         return Some(SkipReason::Tombstone);
     }
     // what is seen at a glance is about one event

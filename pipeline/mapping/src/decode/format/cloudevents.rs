@@ -130,6 +130,11 @@ pub(super) fn around(record: &Record) -> Result<Map<'_>, Decoded> {
     }
 }
 
+/// Whether the headers make an event of the record, whatever its value is.
+pub(super) fn is_around(record: &Record) -> bool {
+    matches!(mode(record), Ok(Mode::Binary))
+}
+
 /// The attributes in the headers. Of headers with one name the last counts; null is none.
 fn of_headers(record: &Record) -> Result<Map<'_>, Decoded> {
     let mut attributes = Map::new();

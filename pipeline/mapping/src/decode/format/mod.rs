@@ -99,9 +99,10 @@ impl Format {
         self.reads().names_customers
     }
 
-    /// Whether a null value is a tombstone, whatever the headers say.
-    pub(crate) fn null_is_tombstone(self) -> bool {
-        self.reads().null_is_tombstone
+    /// Whether a record is a tombstone: its value is null, and no headers make an event of it.
+    pub(crate) fn is_tombstone(self, record: &Record) -> bool {
+        let is_event = || self == Self::Commercetools && cloudevents::is_around(record);
+        record.value.is_none() && self.reads().null_is_tombstone && !is_event()
     }
 }
 

@@ -35,6 +35,10 @@ pub(in crate::decode::format) const READS: Reads = Reads {
     event: |content, record, said| event(content, record, said, UNNAMED),
 };
 
+/// What is said of an event around nothing.
+const NO_DATA: &str =
+    "the CloudEvent has no object as `data`, which the notification of commercetools should be";
+
 const SOURCE: &str = "commercetools";
 
 /// The fields that the name is made of, and those that need a closer look.
@@ -58,6 +62,9 @@ fn glance<'t>(_: &'t Record, text: &'t str, named_by: Option<&'t str>) -> Option
 }
 
 fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
+    if record.value.is_none() && cloudevents::is_around(record) {
+        return Err(Decoded::invalid(NO_DATA));
+    }
     let Webhook { body, .. } = Webhook::read(record, limits)?;
     let (body, attributes) = notification(body, record)?;
     let id = |path| id_at(&body, path);
@@ -120,9 +127,7 @@ fn notification<'t>(mut body: Map<'t>, record: &'t Record) -> Result<(Map<'t>, M
         Some(
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_),
         )
-        | None => Err(Decoded::invalid(
-            "the CloudEvent has no object as `data`, which the notification of commercetools should be",
-        )),
+        | None => Err(Decoded::invalid(NO_DATA)),
     }
 }
 

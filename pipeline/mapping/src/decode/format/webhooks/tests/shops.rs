@@ -190,6 +190,22 @@ fn a_message_of_commercetools_in_a_cloud_event_is_the_same() {
         let source = attributes.get("source").and_then(|source| source.as_str());
         assert_eq!(source, Some("/tea/orders"), "{value}");
     }
+    // Around nothing it is no tombstone: somebody lost what it was about.
+    let null = Record {
+        value: None,
+        ..record(b"", &binary)
+    };
+    assert!(!Format::Commercetools.is_tombstone(&null));
+    let said = decoded(Format::Commercetools, &null).unwrap_err();
+    assert!(
+        matches!(&said, Decoded::Reject(rejected) if rejected.detail.contains("no object as `data`")),
+        "{said:?}"
+    );
+    let tombstone = Record {
+        headers: Vec::new(),
+        ..null
+    };
+    assert!(Format::Commercetools.is_tombstone(&tombstone));
     let record = record(structured.to_string().as_bytes(), &[]);
     let found = decoded(Format::Commercetools, &record).unwrap();
     let attributes = &found.more.as_ref().unwrap().attributes;
