@@ -54,6 +54,12 @@ impl Unusable {
     }
 }
 
+/// Whether a text stands for no customer: `n/a`, `guest`, an unfilled template.
+#[must_use]
+pub fn is_nobody(text: &str) -> bool {
+    nobody::names_nobody(text)
+}
+
 /// A cleaned id, which may have been sent as a number; `None` if it stands for nothing.
 ///
 /// A whole number becomes its decimal digits. Fractions, booleans, arrays and objects are not ids.

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use ingest_mapping::identity::is_nobody;
 use serde_json::Value;
 
 use super::shape::Kind;
@@ -46,8 +47,8 @@ pub(in crate::cli::mappings) fn kind_of(name: &str, text: &str, of_person: bool)
         return Some(Kind::Secret);
     }
     if ends(&["email", "mail", "emailaddress"]) {
-        // It is not an address, or the text would have told.
-        return (!text.is_empty()).then_some(Kind::Text);
+        // It is not an address, or the text would have told. What stands for nobody is no person's.
+        return (!text.is_empty() && !is_nobody(text)).then_some(Kind::Text);
     }
     if ends(&[
         "phone",

@@ -65,9 +65,19 @@ impl Case {
         })
     }
 
-    /// With made-up values in place of personal ones.
-    pub(in crate::cli::mappings) fn redacted(&self, redactor: &mut Redactor) -> Self {
+    /// With made-up values in place of personal ones, and of those by which what becomes of it names the customer.
+    pub(in crate::cli::mappings) fn redacted(
+        &self,
+        redactor: &mut Redactor,
+        outcome: &Expectation,
+    ) -> Self {
         redactor.learn(&self.event);
+        let named = customers(&outcome.expect);
+        for text in leaves(&self.event) {
+            if named.iter().any(|key| names(key, &text)) {
+                redactor.learn_id(&text);
+            }
+        }
         for (name, value) in &self.headers {
             redactor.learn_named(name, value.as_str().unwrap_or_default());
         }
@@ -143,6 +153,40 @@ impl Case {
         }
         lines
     }
+}
+
+/// The values that customers are named by.
+fn customers(expect: &Value) -> BTreeSet<String> {
+    match expect {
+        Value::Array(items) => items.iter().flat_map(customers).collect(),
+        Value::Object(fields) => {
+            let of = |(key, value): (&String, &Value)| match key.as_str() {
+                "customer" => leaves(value),
+                _ => customers(value),
+            };
+            fields.iter().flat_map(of).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => BTreeSet::new(),
+    }
+}
+
+/// All texts and numbers of a value, as texts.
+fn leaves(value: &Value) -> BTreeSet<String> {
+    match value {
+        Value::Array(items) => items.iter().flat_map(leaves).collect(),
+        Value::Object(fields) => fields.values().flat_map(leaves).collect(),
+        Value::String(text) => BTreeSet::from([text.clone()]),
+        Value::Number(number) => BTreeSet::from([number.to_string()]),
+        Value::Null | Value::Bool(_) => BTreeSet::new(),
+    }
+}
+
+/// Whether a customer's key is this text, or ends in it, as `shop:M-17` does in `M-17`.
+fn names(key: &str, text: &str) -> bool {
+    key == text
+        || key
+            .strip_suffix(text)
+            .is_some_and(|before| text.len() > 2 && !before.ends_with(char::is_alphanumeric))
 }
 
 /// Why the redacted record would be treated in another way than the original one.

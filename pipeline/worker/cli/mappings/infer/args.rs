@@ -8,6 +8,21 @@ use ingest_mapping::decode::Format;
 use crate::cli::args::whole;
 use crate::cli::records::topic::{Last, last};
 
+/// The keys that lead to a field.
+#[derive(Debug, Clone)]
+pub struct Keys(pub Vec<String>);
+
+fn path(text: &str) -> Result<Keys, String> {
+    let keys = text.strip_prefix('.').unwrap_or_default().split('.');
+    let keys: Vec<String> = keys.map(str::to_owned).collect();
+    let plain = |key: &String| !key.is_empty() && !key.contains(['[', ']', '"', '|', ' ']);
+    if keys.iter().all(plain) {
+        Ok(Keys(keys))
+    } else {
+        Err("it is a path of plain names, such as .type or .hdr.evt".to_owned())
+    }
+}
+
 /// `infer`.
 #[derive(Debug, Clone, Args)]
 #[command(
@@ -24,6 +39,9 @@ pub struct InferArgs {
     /// The format of the records, if it is not to be found out.
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<Format>,
+    /// Where records of plain JSON have the name of the event, such as .hdr.evt, if that is not found out.
+    #[arg(long, value_name = "PATH", value_parser = path, conflicts_with = "format")]
+    pub name: Option<Keys>,
     /// The topic; without a FILE it is read from Kafka. Rows that name no table have its name.
     #[arg(long, value_name = "TOPIC")]
     pub topic: Option<String>,

@@ -50,7 +50,8 @@ pub(super) const NAMES: &[&str] = &[
 const WEAK: &[&str] = &["status", "state"];
 /// Objects that say what an event is, beside what it is about.
 const ENVELOPES: &[&str] = &[
-    "header", "headers", "meta", "metadata", "envelope", "event", "message", "context", "info",
+    "header", "headers", "head", "hdr", "meta", "metadata", "envelope", "event", "message",
+    "context", "info",
 ];
 const IDS: &[&str] = &["id", "eventid", "messageid", "uuid", "guid", "recordid"];
 const TIMES: &[&str] = &[
@@ -121,15 +122,24 @@ impl Chosen {
             .unwrap_or_else(|| Self::pinned(Format::Json, records))
     }
 
+    /// Plain JSON whose events have their names there.
+    pub(super) fn named(name: &[String], records: &[Record]) -> Self {
+        Self::read(Format::Json, Some(name), records)
+    }
+
     /// This format.
     pub(super) fn pinned(format: Format, records: &[Record]) -> Self {
+        Self::read(format, None, records)
+    }
+
+    fn read(format: Format, name: Option<&[String]>, records: &[Record]) -> Self {
         let step = (records.len() / TRIED).max(1);
         let tried: Vec<&Record> = records.iter().step_by(step).take(TRIED).collect();
         let mut chosen = Self {
             format,
             reads: 0,
             tried: tried.len(),
-            name: None,
+            name: name.map(<[String]>::to_vec),
             id: None,
             time: None,
             is_timeless: false,
@@ -172,7 +182,9 @@ impl Chosen {
                 .all(|one| names.iter().any(|name| says(one.get(*name))))
         };
         let mut within = None;
-        if !usual(&["type", "name", "event"]) {
+        if let Some([key, _]) = self.name.as_deref() {
+            within = Some((key.clone(), inner(&parsed, key)));
+        } else if self.name.is_none() && !usual(&["type", "name", "event"]) {
             let name = |parsed: &[Value], names: &[&str]| {
                 field(parsed, names, 9, |values| {
                     // A name is one of few words.
@@ -233,6 +245,14 @@ impl Chosen {
     }
 }
 
+/// What each of these has under a key.
+fn inner(parsed: &[Value], key: &str) -> Vec<Value> {
+    let inner = parsed
+        .iter()
+        .map(|one| one.get(key).cloned().unwrap_or_default());
+    inner.collect()
+}
+
 /// Whether an object within this says what the event is.
 pub(super) fn envelope_says(value: &Value) -> bool {
     let named = |(key, value): (&String, &Value)| {
@@ -258,12 +278,7 @@ fn envelopes(parsed: &[Value]) -> Vec<(String, Vec<Value>)> {
         .flat_map(serde_json::Map::keys)
         .filter(|key| ENVELOPES.contains(&&*words(key).concat()))
         .collect();
-    let within = |key: &String| {
-        let inner = parsed
-            .iter()
-            .map(|one| one.get(key).cloned().unwrap_or_default());
-        (key.clone(), inner.collect())
-    };
+    let within = |key: &String| (key.clone(), inner(parsed, key));
     keys.into_iter().map(within).collect()
 }
 

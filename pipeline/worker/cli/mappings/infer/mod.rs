@@ -56,9 +56,10 @@ pub fn run(args: &InferArgs, out: &mut Output<'_>) -> Result<CommandExit, Comman
         Some(each) => batches::members(&records, each, args.format.unwrap_or(Format::Json))?,
         None => records.clone(),
     };
-    let mut chosen = match args.format {
-        Some(format) => format::Chosen::pinned(format, &events),
-        None => format::Chosen::of(&events),
+    let mut chosen = match (args.format, &args.name) {
+        (Some(format), _) => format::Chosen::pinned(format, &events),
+        (None, Some(name)) => format::Chosen::named(&name.0, &events),
+        (None, None) => format::Chosen::of(&events),
     };
     // what the batches of Segment's libraries say once is in each of their messages
     let events = match &each {
@@ -145,6 +146,8 @@ fn way_out(problem: Option<&Rejected>) -> &'static str {
         "save the sample as UTF-8"
     } else if is(Rejection::InvalidJson) {
         "a sample has a JSON value on each line, or is one JSON document"
+    } else if is(Rejection::InvalidEnvelope) {
+        "say where the name is with --name (--name .hdr.evt), or name the format with --format (rows of a table that have no names: --format debezium), or the right topic"
     } else if is(Rejection::TooLarge) || is(Rejection::TooDeep) {
         "the worker would reject such records, too: leave them out of the sample"
     } else {

@@ -353,7 +353,7 @@ fn test(looked: &Looked, route: &Proposed<'_>, mapping: &Mapping) -> Vec<String>
     let by_topic = differs(&before, &case.outcome(mapping, format)).is_some();
     let case = if by_topic { named } else { case };
     for keep_ids in [false, true] {
-        let redacted = case.redacted(&mut Redactor::new(keep_ids));
+        let redacted = case.redacted(&mut Redactor::new(keep_ids), &before);
         let after = redacted.outcome(mapping, format);
         if differs(&before, &after).is_none() {
             let lines = redacted.lines(&route.name, &after);

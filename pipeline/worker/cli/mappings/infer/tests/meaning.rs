@@ -211,7 +211,7 @@ fn rows_with_a_schema_are_read_as_rows() {
     // What no format reads is not said to be none of the first one.
     let (told, _, _) = infer("{\"a\":1}\n", &[]);
     assert!(told.contains("can be read as format json"), "{told}");
-    assert!(told.contains("; name the format with --format"), "{told}");
+    assert!(told.contains("or name the format with --format"), "{told}");
     // Another format does not help where the sample itself is at fault.
     let nested = format!("{}{}\n", "[".repeat(200), "]".repeat(200));
     let large = format!("{{\"type\":\"a\",\"b\":\"{}\"}}\n", "x".repeat(1 << 20));
@@ -318,4 +318,36 @@ fn the_parts_of_an_event_are_no_events_and_a_constant_is_no_name() {
         !mapping.contains("externalId: .person"),
         "{told}\n{mapping}"
     );
+}
+
+#[test]
+fn who_the_customer_is_is_made_up_in_tests_whatever_the_field_is_called() {
+    let sample: String = (0..20)
+        .map(|number| {
+            format!(
+                "{{\"q\":{{\"what\":\"rental.{}\",\"no\":\"q-{number}\"}},\"member\":{{\"memberNo\":\"M-104{number:02}\",\"email\":\"n/a\"}},\"rental_id\":\"r{number}\"}}\n",
+                if number % 2 == 0 { "booked" } else { "returned" }
+            )
+        })
+        .collect();
+    let (told, mapping, exit) = infer(&sample, &[]);
+    assert_eq!(exit, CommandExit::Failed, "{told}");
+    assert!(
+        told.contains("--name .hdr.evt") && mapping.is_empty(),
+        "{told}"
+    );
+    let (told, mapping, exit) = infer(&sample, &["--name", ".q.what"]);
+    assert_eq!(exit, CommandExit::Good, "{told}");
+    for expected in [
+        "event: { name: .q.what",
+        "    on: rental.booked\n",
+        "externalId: .member.memberNo",
+        "email: n/a",
+    ] {
+        assert!(
+            mapping.contains(expected),
+            "{expected} is not in\n{mapping}"
+        );
+    }
+    assert!(!mapping.contains("M-104"), "{mapping}");
 }
