@@ -11,6 +11,7 @@ mod coverage;
 mod documented;
 mod expectation;
 mod failure;
+mod ids;
 mod shown;
 
 use std::sync::Arc;

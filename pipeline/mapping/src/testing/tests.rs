@@ -106,3 +106,26 @@ fn what_no_test_reaches_is_found_by_its_values() {
     );
     assert!((mapping(&all).coverage(Format::Json).percent() - 100.0).abs() < 0.01);
 }
+
+#[test]
+fn ids_that_no_address_carries_safely_are_named_once_for_each_klass() {
+    let test = |id: &str| {
+        format!(
+            "  - {{ name: {id}, event: {{ type: Order, id: \"{id}\", user: u1 }}, expect: [ {{ kobject: order }} ] }}\n"
+        )
+    };
+    let gids = [test("gid://shop/1"), test("gid://shop/2")];
+    let doubts = mapping(&gids.concat()).unsafe_ids(Format::Json);
+    let [doubt] = doubts.as_slice() else {
+        panic!("{doubts:?}");
+    };
+    assert_eq!(doubt.place.line, 15);
+    assert!(
+        doubt
+            .problem
+            .contains("the id `gid://shop/1`, which has `/`"),
+        "{doubt}"
+    );
+    let usual = [test("O-1.2:a_b"), test("a|b@c"), test("ü")].concat();
+    assert!(mapping(&usual).unsafe_ids(Format::Json).is_empty());
+}

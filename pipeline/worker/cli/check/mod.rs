@@ -124,6 +124,7 @@ fn offline(settings: &Settings) -> Vec<Finding> {
         if !seen.contains(&mapping.file()) {
             seen.push(mapping.file());
             findings.extend(mapping.doubts().iter().map(doubt));
+            findings.extend(mapping.unsafe_ids(pipeline.format()).iter().map(doubt));
         }
     }
     for (klass, used) in klasses(settings) {

@@ -273,10 +273,13 @@ fn routes_of(reader: &mut Reader<'_>, fields: &Fields<'_>, head: &Head, routes: 
         };
         if let Some(other) = routes.iter().find(|other| other.name == route.name) {
             let mut problem = format!("a second route is named `{}`", route.name);
-            if other.file != route.file {
+            if other.file == route.file {
+                problem.push_str(&format!(", the first is on line {}", other.place.line));
+            } else {
                 problem.push_str(&format!(", the first is in {}", other.file));
             }
-            reader.error(node.place, &at, problem, None);
+            let way_out = "give one of them another name";
+            reader.error(node.place, &at, problem, Some(way_out.to_owned()));
         }
         routes.push(route);
     }

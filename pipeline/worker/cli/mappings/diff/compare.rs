@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ingest_model::outcome::Rejection;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -44,6 +45,17 @@ pub(super) struct TooOld {
     /// The time of the latest of these events.
     pub(super) latest: Option<Timestamp>,
 }
+
+/// Rejections of what no mapping has looked at.
+const UNREAD: &[Rejection] = &[
+    Rejection::InvalidJson,
+    Rejection::InvalidUtf8,
+    Rejection::InvalidEnvelope,
+    Rejection::InvalidEncoding,
+    Rejection::FormatMismatch,
+    Rejection::TooLarge,
+    Rejection::TooDeep,
+];
 
 /// What takes requests.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -133,6 +145,18 @@ impl Comparison {
             too_old,
             ..Self::default()
         }
+    }
+
+    /// The verdict of most records, if all were rejected by both before any mapping looked at them.
+    pub(super) fn unread(&self) -> Option<&str> {
+        let is_unread = |verdict: &str| {
+            let reason = verdict.strip_prefix("reject ");
+            reason.is_some_and(|reason| UNREAD.iter().any(|one| one.as_str() == reason))
+        };
+        let most = self.verdicts.iter().max_by_key(|(_, count)| **count);
+        let most = most.filter(|_| self.read > 0)?;
+        let all = self.verdicts.keys().all(|verdict| is_unread(verdict));
+        all.then_some(most.0)
     }
 
     /// Adds a record.

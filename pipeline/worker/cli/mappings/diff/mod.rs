@@ -39,6 +39,11 @@ pub fn run(args: &DiffArgs, out: &mut Output<'_>) -> Result<CommandExit, Command
     if comparison.read == 0 {
         return Err(CommandError::Usage("the sample has no record".to_owned()));
     }
+    if let Some(why) = comparison.unread() {
+        return Err(CommandError::Usage(format!(
+            "no record of the sample can be read with either configuration ({why}), so nothing was compared: is it a sample of this topic?"
+        )));
+    }
     Ok(if args.exit_code && comparison.changed > 0 {
         CommandExit::Faults
     } else {

@@ -220,3 +220,22 @@ fn an_item_that_is_new_in_a_list_changes_no_other() {
         "{text}"
     );
 }
+
+#[test]
+fn a_sample_that_neither_can_read_is_no_agreement() {
+    for (sample, why) in [
+        ("routes:\n  - name: order\n", "invalid_json"),
+        ("{\"a\":1}\n[2]\n{\"a\":2}\n", "invalid_envelope"),
+    ] {
+        let (text, exit) = diff_of(sample, BEFORE, AFTER, &["--exit-code"]);
+        assert_eq!(exit, CommandExit::Usage, "{text}");
+        assert!(
+            text.contains("nothing was compared") && text.contains(why),
+            "{text}"
+        );
+    }
+    // One record that can be read is compared.
+    let mixed = format!("torn\n{SAMPLE}");
+    let (text, exit) = diff_of(&mixed, BEFORE, BEFORE, &["--exit-code"]);
+    assert_eq!(exit, CommandExit::Good, "{text}");
+}
