@@ -193,6 +193,16 @@ tests:
 "#,
     },
     Example {
+        with: "tierStr: .customer.tier",
+        before: "routes:\n  - name: r\n    on: AccountUpdated\n    customer: { externalId: .customer.id }\n",
+        indent: 4,
+        behind: r#"tests:
+  - name: who they are
+    event: { type: AccountUpdated, customer: { id: u1, name: Ann, email: Ann@shop.example, tier: gold } }
+    expect: [ { identify: { name: Ann, custom: { tierStr: gold } }, customer: { externalId: u1, email: ann@shop.example } } ]
+"#,
+    },
+    Example {
         with: "an order without a customer is rejected",
         before: "",
         indent: 0,
