@@ -34,6 +34,8 @@ pub(crate) struct Form {
     pub(crate) seen: &'static str,
     /// `auto` recognises it.
     pub(crate) shows_itself: bool,
+    /// To `auto` it is an event of what is around it.
+    pub(crate) is_wrapped: bool,
     /// All but the content is in headers.
     pub(crate) is_in_headers: bool,
     /// The customer whom the record names.
@@ -54,6 +56,7 @@ const PLAIN: Form = Form {
     content: "",
     seen: "",
     shows_itself: true,
+    is_wrapped: false,
     is_in_headers: false,
     names: None,
 };
@@ -67,6 +70,19 @@ pub(crate) const FORMS: &[Form] = &[
         is_called: "order.placed",
         called_in_it: "order.placed",
         time: Some(Place::Field("/time")),
+        shows_itself: false,
+        ..PLAIN
+    },
+    Form {
+        what: "json, in the envelope of Kafka Connect",
+        format: Format::Json,
+        value: r#"{"schema": {"type": "struct", "fields": []},
+            "payload": {"type": "order.placed", "id": "e-1", "time": "2026-05-06T07:08:09Z", "total": "19.99"}}"#,
+        is_called: "order.placed",
+        called_in_it: "order.placed",
+        name: Place::Field("/payload/type"),
+        time: Some(Place::Field("/payload/time")),
+        content: "/payload",
         shows_itself: false,
         ..PLAIN
     },
@@ -219,6 +235,18 @@ pub(crate) const FORMS: &[Form] = &[
         ..PLAIN
     },
     Form {
+        what: "Shopify, behind its topic",
+        format: Format::Shopify,
+        value: r#"{"topic": "refunds/create", "payload": {"id": 17, "updated_at": "2026-05-06T07:08:09Z", "total": "19.99"}}"#,
+        is_called: "refunds/create",
+        called_in_it: "refunds/create",
+        name: Place::Field("/topic"),
+        time: Some(Place::Field("/payload/updated_at")),
+        content: "/payload",
+        shows_itself: false,
+        ..PLAIN
+    },
+    Form {
         what: "Stripe",
         format: Format::Stripe,
         value: r#"{"id": "evt_1", "object": "event", "type": "payout.paid", "created": 1778000000, "data": {"object": {"id": "po_1", "total": "19.99"}}}"#,
@@ -264,6 +292,21 @@ pub(crate) const FORMS: &[Form] = &[
         time: Some(Place::Field("/createdAt")),
         content: "/order",
         seen: "/order",
+        ..PLAIN
+    },
+    Form {
+        what: "commercetools, in a CloudEvent",
+        format: Format::Commercetools,
+        value: r#"{"specversion": "1.0", "type": "com.commercetools.order.message.OrderCreated", "source": "/p/orders", "id": "m-1", "data":
+            {"notificationType": "Message", "projectKey": "p", "type": "OrderCreated", "id": "m-1", "sequenceNumber": 1,
+            "resource": {"typeId": "order", "id": "o-1"}, "createdAt": "2026-05-06T07:08:09.123Z", "order": {"id": "o-1", "total": "19.99"}}}"#,
+        is_called: "OrderCreated",
+        called_in_it: "OrderCreated",
+        name: Place::Field("/data/type"),
+        time: Some(Place::Field("/data/createdAt")),
+        content: "/data/order",
+        seen: "/order",
+        is_wrapped: true,
         ..PLAIN
     },
     Form {
