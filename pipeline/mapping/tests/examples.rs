@@ -135,6 +135,29 @@ fn every_example_through_every_mapping() {
     }
 }
 
+/// Formats without a shipped mapping, through a route that takes everything.
+#[test]
+fn every_example_of_other_formats_through_a_route_for_all() {
+    let text = "routes: [{ name: all, on: '*', customer: none, do: [{ kobject: thing, externalId: $event.id // $event.name, title: $event.name, version: $event.time, data: { content: . } }] }]";
+    for format in [Format::Generic, Format::Bigcommerce] {
+        let mapping = Arc::new(Mapping::compile(text, "all.yaml").unwrap());
+        let pipeline = Pipeline::new(format, Limits::default(), mapping).unwrap();
+        let mut all = BTreeMap::new();
+        for folder in ["valid", "invalid"] {
+            let events = schemas().join("events").join(format.as_str()).join(folder);
+            for example in files(&events, "json") {
+                let mut found = judged(&pipeline, fs::read(&example).unwrap());
+                let emits = found.get("emit").is_some();
+                assert_eq!(emits, folder == "valid", "{}: {found}", example.display());
+                shortened(&mut found);
+                all.insert(format!("{folder}/{}", stem(&example)), found);
+            }
+        }
+        assert!(all.len() >= 5, "{format}: only {} examples", all.len());
+        insta::assert_json_snapshot!(format!("all-{format}"), all);
+    }
+}
+
 /// Events that need a header, which an example does not have: the other key of a row whose key changed. They are tested in
 /// `decode/format/tests/debezium.rs` and in the mapping.
 const NEED_HEADERS: &[&str] = &["customers.moved", "orders.moved"];
