@@ -50,7 +50,13 @@ const SHIPPED: &[(&str, &str)] = &[
     shipped!("woocommerce"),
 ];
 
-/// Two pipelines for each format: with a mapping that wants everything, and with the shipped one, if there is one.
+/// Before [`ANY`], for records that are batches.
+const BATCHES: &str = "event: { each: .events }";
+/// The formats whose batches are looked at.
+const BATCHED: &[Format] = &[Format::Json, Format::Segment, Format::Generic, Format::Auto];
+
+/// Two pipelines for each format: with a mapping that wants everything, and with the shipped one, if there is one. And one for the
+/// events of batches in some.
 static PIPELINES: LazyLock<Vec<Pipeline>> = LazyLock::new(|| {
     let of = |format: Format, text: &str| {
         let mapping = Mapping::compile(text, "fuzz.yaml");
@@ -64,6 +70,8 @@ static PIPELINES: LazyLock<Vec<Pipeline>> = LazyLock::new(|| {
         let shipped = SHIPPED.iter().find(|(name, _)| *name == format.as_str());
         pipelines.extend(shipped.map(|(_, text)| of(*format, text)));
     }
+    let batches = format!("{BATCHES}{ANY}");
+    pipelines.extend(BATCHED.iter().map(|format| of(*format, &batches)));
     pipelines
 });
 

@@ -30,7 +30,7 @@ const EXAMPLES: &[(&str, usize)] = &[
     // `what_the_page_of_the_api_shows_is_taken_by_the_simulator`
     ("docs/kustomer-api.md", 2),
     // `pipeline/mapping/src/testing/documented.rs`, where each has events and what must come of them
-    ("docs/mapping.md", 13),
+    ("docs/mapping.md", 14),
     // `the_list_of_suppressed_people_is_one`
     ("docs/privacy.md", 1),
     // `the_script_of_faults_is_one`
