@@ -26,6 +26,14 @@ fn infer(sample: &str, arguments: &[&str]) -> (String, String, CommandExit) {
     (text, mapping, exit)
 }
 
+/// Everything that is expected is in the proposed mapping.
+#[track_caller]
+fn has_all(mapping: &str, expected: &[&str]) {
+    for one in expected {
+        assert!(mapping.contains(one), "{one} is not in\n{mapping}");
+    }
+}
+
 fn till() -> String {
     let mut sample = String::new();
     for number in 0..20 {
@@ -61,27 +69,25 @@ fn till() -> String {
 fn plain_json_becomes_objects_events_and_skips_with_comments_and_tests() {
     let (told, mapping, exit) = infer(&till(), &[]);
     assert_eq!(exit, CommandExit::Good, "{told}");
-    for expected in [
-        "format: json\nevent: { name: .event_type, time: .at }\n",
-        "  # sale.completed: 20 records\n",
-        "customer: { externalId: .customer.id, email: .customer.email }\n",
-        "      - kobject: sale\n        externalId: .sale_id\n        version: $event.version",
-        "        title: '\"Sale \\(.sale_id)\"'\n",
-        "          totalNum: .total\n",
-        "          paidBool: .paid\n",
-        "          receiptUrl: .receipt_url\n",
-        "          couponStr: .coupon   # in 25 %\n",
-        "personal: e-mail address",
-        "      - track: $event.name",
-        "    customer: { from: { klass: sale, externalId: .sale_id } }\n    do:\n      - kobject: refund\n",
-        "    customer: { from: { klass: sale, externalId: .sale_id } }\n    do:\n      - track: $event.name",
-        "skip: \"names neither a customer nor a thing",
-    ] {
-        assert!(
-            mapping.contains(expected),
-            "{expected} is not in\n{mapping}"
-        );
-    }
+    has_all(
+        &mapping,
+        &[
+            "format: json\nevent: { name: .event_type, time: .at }\n",
+            "  # sale.completed: 20 records\n",
+            "customer: { externalId: .customer.id, email: .customer.email }\n",
+            "      - kobject: sale\n        externalId: .sale_id\n        version: $event.version",
+            "        title: '\"Sale \\(.sale_id)\"'\n",
+            "          totalNum: .total\n",
+            "          paidBool: .paid\n",
+            "          receiptUrl: .receipt_url\n",
+            "          couponStr: .coupon   # in 25 %\n",
+            "personal: e-mail address",
+            "      - track: $event.name",
+            "    customer: { from: { klass: sale, externalId: .sale_id } }\n    do:\n      - kobject: refund\n",
+            "    customer: { from: { klass: sale, externalId: .sale_id } }\n    do:\n      - track: $event.name",
+            "skip: \"names neither a customer nor a thing",
+        ],
+    );
     for personal in ["maria", "Lopez", "S-0"] {
         assert!(!mapping.contains(personal), "{personal} is in\n{mapping}");
     }
@@ -170,18 +176,16 @@ fn segment_messages_are_mapped_by_their_own_envelope() {
 "#;
     let (told, mapping, exit) = infer(sample, &[]);
     assert_eq!(exit, CommandExit::Good, "{told}");
-    for expected in [
-        "format: segment\n",
-        "    on: Order Completed\n    # the customer is the one that the envelope names\n    do:\n      - kobject: order\n",
-        "externalId: .properties.order_id",
-        "      - identify: { name: .traits.name, email: .traits.email }",
-        "    on: page\n    skip: ",
-    ] {
-        assert!(
-            mapping.contains(expected),
-            "{expected} is not in\n{mapping}"
-        );
-    }
+    has_all(
+        &mapping,
+        &[
+            "format: segment\n",
+            "    on: Order Completed\n    # the customer is the one that the envelope names\n    do:\n      - kobject: order\n",
+            "externalId: .properties.order_id",
+            "      - identify: { name: .traits.name, email: .traits.email }",
+            "    on: page\n    skip: ",
+        ],
+    );
     assert!(
         !mapping.contains("kobject: product"),
         "a look makes no object: {mapping}"
@@ -298,17 +302,15 @@ fn an_envelope_within_a_record_is_found() {
     }
     let (told, mapping, exit) = infer(&sample, &[]);
     assert_eq!(exit, CommandExit::Good, "{told}");
-    for expected in [
-        "event: { name: .meta.eventType, id: .meta.eventId, time: .meta.ts }\n",
-        "    on: order.paid\n",
-        "customer: { externalId: .body.customer_id }",
-        "externalId: .body.order_id",
-    ] {
-        assert!(
-            mapping.contains(expected),
-            "{expected} is not in\n{mapping}"
-        );
-    }
+    has_all(
+        &mapping,
+        &[
+            "event: { name: .meta.eventType, id: .meta.eventId, time: .meta.ts }\n",
+            "    on: order.paid\n",
+            "customer: { externalId: .body.customer_id }",
+            "externalId: .body.order_id",
+        ],
+    );
     assert!(!mapping.contains("eventTypeStr"), "{mapping}");
 }
 
@@ -344,18 +346,16 @@ fn records_that_are_batches_are_taken_apart() {
         let sample = format!("{}{open}{close}\n", batches(open, close));
         let (told, mapping, exit) = infer(&sample, &[]);
         assert_eq!(exit, CommandExit::Good, "{told}");
-        for expected in [
-            &format!("event: {{ each: {each} }}\n"),
-            &format!("# Records are batches: lists of events, which stand at `{each}`.\n"),
-            "# Proposed from 20 events, 20 of which are events",
-            "  # sale: 10 events\n",
-            "      - kobject: sale\n        externalId: .sale_id\n",
-        ] {
-            assert!(
-                mapping.contains(expected),
-                "{expected} is not in\n{mapping}"
-            );
-        }
+        has_all(
+            &mapping,
+            &[
+                &format!("event: {{ each: {each} }}\n"),
+                &format!("# Records are batches: lists of events, which stand at `{each}`.\n"),
+                "# Proposed from 20 events, 20 of which are events",
+                "  # sale: 10 events\n",
+                "      - kobject: sale\n        externalId: .sale_id\n",
+            ],
+        );
         // it was tried on the batches themselves
         assert!(told.contains("      10  sent"), "{told}");
         assert!(!mapping.contains("ingest.member"), "{mapping}");
@@ -371,12 +371,10 @@ fn batches_of_segments_libraries_keep_what_they_say_once() {
     let record = r#"{"batch":[{"type":"track","event":"Order Completed","userId":"u-1","messageId":"m-1","timestamp":"2026-03-04T05:06:07Z","properties":{"order_id":"o-1","total":3}}],"context":{"app":"till"},"sentAt":"2026-03-04T05:06:07Z"}"#;
     let (told, mapping, exit) = infer(&format!("{record}\n"), &[]);
     assert_eq!(exit, CommandExit::Good, "{told}");
-    for expected in ["format: segment\nevent: { each: .batch }\n", ".context.app"] {
-        assert!(
-            mapping.contains(expected),
-            "{expected} is not in\n{mapping}"
-        );
-    }
+    has_all(
+        &mapping,
+        &["format: segment\nevent: { each: .batch }\n", ".context.app"],
+    );
 }
 
 #[test]
