@@ -10,7 +10,7 @@ use ingest_model::record::Record;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::format::{NAMES, TRIED, envelope_says};
+use super::format::{ENVELOPES, NAMES, TRIED};
 use crate::cli::mappings::drafts::personal::words;
 
 /// Fields that have the events of a batch.
@@ -78,6 +78,12 @@ fn is_event(value: &Value) -> bool {
         let says = value.as_str().is_some_and(|text| !text.trim().is_empty());
         says && NAMES.contains(&&*words(key).concat())
     })
+}
+
+/// Whether an object within this names an event.
+fn envelope_says(value: &Value) -> bool {
+    let mut fields = value.as_object().into_iter().flatten();
+    fields.any(|(key, inner)| ENVELOPES.contains(&&*words(key).concat()) && is_event(inner))
 }
 
 /// The events of these records, each as a record of its own.

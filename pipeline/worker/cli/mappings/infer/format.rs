@@ -49,7 +49,7 @@ pub(super) const NAMES: &[&str] = &[
 /// Those of them that say as often how a thing is as what happened.
 const WEAK: &[&str] = &["status", "state"];
 /// Objects that say what an event is, beside what it is about.
-const ENVELOPES: &[&str] = &[
+pub(super) const ENVELOPES: &[&str] = &[
     "header", "headers", "head", "hdr", "meta", "metadata", "envelope", "event", "message",
     "context", "info",
 ];
@@ -251,23 +251,6 @@ fn inner(parsed: &[Value], key: &str) -> Vec<Value> {
         .iter()
         .map(|one| one.get(key).cloned().unwrap_or_default());
     inner.collect()
-}
-
-/// Whether an object within this says what the event is.
-pub(super) fn envelope_says(value: &Value) -> bool {
-    let named = |(key, value): (&String, &Value)| {
-        NAMES.contains(&&*words(key).concat()) && says(Some(value))
-    };
-    let within = |inner: &Value| {
-        inner
-            .as_object()
-            .is_some_and(|fields| fields.iter().any(named))
-    };
-    value.as_object().is_some_and(|fields| {
-        fields
-            .iter()
-            .any(|(key, inner)| ENVELOPES.contains(&&*words(key).concat()) && within(inner))
-    })
 }
 
 /// The objects at the top that nearly all have and that may say what an event is: the key, and what is in each.
